@@ -1,0 +1,1 @@
+"""The self-hosted server: takes events, groups them into faults, says why, and shows it."""

@@ -1,0 +1,1 @@
+"""What the Console knows, behind one protocol."""

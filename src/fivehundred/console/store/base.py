@@ -1,0 +1,245 @@
+"""Store: what the Console knows. The protocol that SQLite and PostgreSQL implement, and the values that pass through.
+
+The digest writes batches; pages and API read and change the state of faults. Times are seconds since 1970. Every
+reader method works on one project or, with ``project=None``, on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from fivehundred.diagnosis.model import Cause, Confidence, Diagnosis, History, Transient
+from fivehundred.event import Event, Json
+from fivehundred.fingerprint.model import Fingerprint
+
+FaultState: TypeAlias = Literal["open", "muted", "resolved"]
+Order: TypeAlias = Literal["impact", "last_seen", "first_seen", "events", "users"]
+
+
+class StoreError(Exception):
+    """The root of what a Store raises on purpose."""
+
+
+class NotFound(StoreError):
+    """No such project, fault or event."""
+
+
+class SchemaTooNew(StoreError):
+    """The data folder was written by a newer version; it is left untouched."""
+
+
+# ---- projects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    id: str  # digits, as in the DSN
+    name: str
+    key: str  # the public key events are sent with, 32 hex digits
+    created_at: float
+
+
+# ---- what the digest writes ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """One event after the pure middle: typed, scrubbed, grouped and diagnosed."""
+
+    project: str
+    received_at: float
+    event: Event
+    payload: bytes  # the scrubbed event as JSON, what pages show in full
+    fingerprint: Fingerprint
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """What was accepted but could not be read: kept and shown, never dropped."""
+
+    project: str
+    received_at: float
+    event_id: str  # of the envelope header, else made
+    reason: str
+    data: bytes  # as received, cut to limits.malformed_bytes_max
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A count of what is not kept as an event: items counted or dropped, losses reported by senders."""
+
+    project: str
+    outcome: Literal["received", "kept", "counted", "dropped", "refused", "malformed", "duplicate", "lost_by_sender"]
+    item: str  # type of item or, for losses, the sender's category
+    reason: str
+    sdk: str
+    quantity: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Written in one transaction together with the spool offset up to which it was read."""
+
+    offset: str = ""  # the spool's own notation; empty: leave it
+    events: list[Digested] = field(default_factory=list)
+    malformed: list[Malformed] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+
+
+# ---- what pages and API read ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A group of events with one cause in the code, as the list shows it."""
+
+    id: int
+    project: str
+    title: str
+    message: str
+    culprit: str
+    method: str
+    route: str
+    status: int | None  # what clients were answered, when our Guard said so
+    platform: str
+    level: str
+    state: FaultState
+    cause: Cause
+    confidence: Confidence
+    transient: Transient
+    sentence: str
+    events: int  # exact, whatever was kept
+    users: int
+    first_seen: float
+    last_seen: float
+    first_release: str
+    last_release: str
+    environment: str
+    regressed_at: float | None  # came back after it was resolved
+    trend: tuple[int, ...]  # events an hour, 24 of them, the last one is now
+    last_event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultDetail:
+    fault: Fault
+    diagnosis: Diagnosis  # of the newest event
+    fingerprint: dict[str, Json]  # why grouped: Fingerprint.to_json()
+    tags: dict[str, tuple[tuple[str, int], ...]]  # name -> (value, events), the most frequent first
+    releases: tuple[tuple[str, int, float], ...]  # (release, events, first seen), the oldest first
+    hosts: tuple[tuple[str, int], ...]
+    history: tuple[Change, ...]  # newest first
+    trend_daily: tuple[int, ...]  # events a day, 30 of them, the last one is today
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One act on a fault: by a person or by the Console itself (``by`` is then "console")."""
+
+    at: float
+    by: str
+    what: str  # "resolved", "reopened", "regressed in 2.4.0", "muted"
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    event_id: str
+    fault: int | None  # None: malformed
+    project: str
+    timestamp: float
+    received_at: float
+    title: str
+    message: str
+    release: str
+    environment: str
+    host: str
+    method: str
+    url: str
+    user: str
+    sdk: str
+    kept: bool  # the payload is stored; False: counted only
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    summary: EventSummary
+    payload: dict[str, Json]  # decoded and clean; parse with fivehundred.event.parse
+    diagnosis: Diagnosis | None  # None: malformed
+    fingerprint: dict[str, Json]
+    malformed: str  # the reason, empty for healthy events
+    newer: str  # event ids of the neighbours within the fault, empty at the ends
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultQuery:
+    """``text`` is a plain search over title, message, culprit, route; the other fields narrow."""
+
+    project: str | None = None
+    state: FaultState | None = "open"
+    cause: Cause | None = None
+    release: str = ""
+    environment: str = ""
+    text: str = ""
+    order: Order = "impact"
+    cursor: str = ""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPage:
+    faults: tuple[Fault, ...]
+    next: str  # cursor, empty at the end
+    total: int  # matching the query
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Figures of one project or all, over the last ``hours``."""
+
+    hours: int
+    events: int
+    faults: dict[str, int]  # state -> faults, over all time
+    causes: dict[str, int]  # cause -> events
+    by_hour: tuple[int, ...]  # the last one is now
+    tallies: tuple[Tally, ...]  # received / kept / counted / dropped / lost, by reason and SDK; over all time
+
+
+class Store(Protocol):
+    """All methods are synchronous and safe to call from one thread at a time; open one Store per thread or process."""
+
+    def close(self) -> None: ...
+
+    # projects
+    def projects(self) -> Sequence[Project]: ...
+    def project(self, project: str) -> Project: ...  # raises NotFound
+    def create_project(self, name: str, *, now: float) -> Project: ...
+
+    # the digest
+    def offset(self) -> str: ...  # of the last written batch; empty at the beginning
+    def write(self, batch: Batch, *, now: float) -> None: ...  # idempotent by (project, event_id)
+    def history(self, project: str, key: str, event: Event) -> History: ...  # key: Fingerprint.primary.value
+    def memory(self, project: str) -> dict[str, Json]: ...  # what the fingerprint learned, its own JSON
+    def save_memory(self, project: str, memory: dict[str, Json]) -> None: ...
+
+    # pages and API
+    def version(
+        self,
+    ) -> int: ...  # grows with each change that a page could show; cheap enough to ask 10 times a second
+    def faults(self, query: FaultQuery, *, now: float) -> FaultPage: ...
+    def fault(self, fault: int, *, now: float) -> FaultDetail: ...  # raises NotFound
+    def events(
+        self, fault: int | None, *, project: str | None, cursor: str, limit: int
+    ) -> tuple[Sequence[EventSummary], str]: ...
+    def malformed(self, project: str | None, *, limit: int) -> Sequence[EventSummary]: ...
+    def event(self, event_id: str, *, project: str | None = None) -> StoredEvent: ...  # raises NotFound
+    def stats(self, project: str | None, *, hours: int, now: float) -> Stats: ...
+    def changed_since(self, seen_at: float, *, project: str | None) -> int: ...  # faults with a newer last event
+
+    # triage
+    def set_state(
+        self, faults: Iterable[int], state: FaultState, *, by: str, now: float
+    ) -> int: ...  # how many changed
