@@ -35,6 +35,7 @@ class Fingerprint:
     root: int  # index into event.exceptions of the exception that decided; -1 when the event has none
     frame: int  # index into its frames (or event.frames) of the site; -1 when it has none
     why: tuple[str, ...]  # sentences: which key, what joined it, what was ignored
+    continues: str = ""  # value of a key of the fault that this one continues when its own key is new; empty: none
 
     @property
     def primary(self) -> Key:

@@ -1,0 +1,17 @@
+"""What pages and API are given by the app: where the store is, and how this Console is called from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fivehundred.console.spool.base import Depth
+from fivehundred.console.store.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    store: Callable[[], Store]  # this thread's own connection, opened once and kept
+    public_url: str  # "http://127.0.0.1:5500", without a slash at the end
+    backlog: Callable[[], Depth]  # accepted and not yet digested
+    refused: Callable[[], dict[tuple[str, str], int]]  # (project, reason) -> requests refused since the start
