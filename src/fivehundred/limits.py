@@ -22,11 +22,57 @@ context_lines_max: Final = 30  # source lines on each side of the failing one
 line_chars_max: Final = 1024  # one source line
 
 # ---- guard: answering and capturing --------------------------------------------------------------
+# answering: a hostile Accept costs no more than a browser's
+accept_chars_max: Final = 4 * KIB  # of Accept and Accept-Language; browsers send under 200
+accept_ranges_max: Final = 64  # media ranges looked at, the first ones
+held_body_bytes_max: Final = 64 * KIB  # of a 5xx that is held back until it is clear whose it is; bigger ones go out
+drain_bytes_max: Final = 4 * MIB  # of an unread request body read away, so that no reset eats the answer
+drain_s_max: Final = 0.5  # the same, in time
 
 # ---- guard: spool and shipping -------------------------------------------------------------------
 
 # ---- console: ingest and spool -------------------------------------------------------------------
+body_bytes_max: Final = 20 * MIB  # one request as sent, still compressed; SDK events are a few KiB
+inflated_bytes_max: Final = 100 * MIB  # the same body unpacked; the reference ingestion server allows 200 MiB
+store_inflated_bytes_max: Final = 10 * MIB  # /store/ holds one event and no attachment
+inflate_check_bytes: Final = 64 * KIB  # larger bodies are unpacked at the door only to count; smaller ones by the digest
+url_bytes_max: Final = 8 * KIB  # request target
+request_header_bytes_max: Final = 32 * KIB  # request line and headers together
+header_seconds_max: Final = 15  # from the connection (or the first byte of a request) to the end of its headers
+body_seconds_max: Final = 30  # from the headers to the end of the body
+key_chars_max: Final = 128  # a public key
+refused_keys_max: Final = 10_000  # remembered refusals of (project, key)
+refused_key_seconds: Final = 2.0  # how long one is remembered: a new key works at the latest after this
+segment_bytes_max: Final = 64 * MIB  # one spool file; the disk is given back in these steps
+record_bytes_max: Final = body_bytes_max + MIB  # one spool record: a body and what is known of its request
+backlog_bytes_max: Final = 2048 * MIB  # accepted and not yet digested: some 300,000 events; then 429
+disk_free_bytes_min: Final = 256 * MIB  # below it nothing is accepted: a full disk would stop the store as well
+backlog_retry_seconds: Final = 30  # Retry-After while the backlog is full
 
 # ---- console: store, pages, API ------------------------------------------------------------------
+payloads_an_hour_max: Final = 100  # per fault, all of them; after that every 10th, 100th ...: a storm costs counters
+users_a_fault_max: Final = 10_000  # distinct identities that are told apart; past it the figure means "at least"
+values_a_tag_max: Final = 100  # distinct values counted per fault and tag, the rest under "…"
+tags_a_fault_max: Final = 50  # tag names counted per fault: ids used as tag names must not fill the disk
+values_a_project_max: Final = 1_000  # releases, hosts, environments
+tally_rows_max: Final = 2_000  # per project: reasons and SDK names come from senders
+malformed_bytes_max: Final = 64 * KIB  # of what could not be read: enough to see what it was
+malformed_kept_max: Final = 1_000  # per project, the newest
+segment_bytes_max: Final = 32 * MIB  # of payloads in one file: what retention frees in one step
+dictionary_bytes_max: Final = 110 * KIB  # zstd's own advice; halves every payload
+dictionary_sample_bytes_max: Final = 64 * KIB  # of one sample: 300 of them are 19 MB at most
+dictionary_samples: Final = 300  # kept payloads of a project before its dictionary is trained
+page_rows_max: Final = 200  # faults or events in one answer
+
+# (the face)
+search_chars_max: Final = 500  # a search line; a longer one is cut, it would not fit into a URL everywhere
+rows_max: Final = 50  # faults on one page of the list: what fits into 60 kB
+highlight_chars_max: Final = 8 * KIB  # of one frame's source: more is shown without colours, lexers are not linear
+shown_chars_max: Final = 400  # of one value on a page; the whole of it is in the event's JSON
+shown_values_max: Final = 40  # variables of a frame, headers, tags ... on a page
+shown_frames_max: Final = 60  # frames of one stack on a page: both ends are kept
+shown_sources_max: Final = 6  # frames of one page that are shown with their source
+form_bytes_max: Final = 64 * KIB  # a posted form: numbers of faults and a few words
+listeners_max: Final = 200  # browsers that watch /live at the same time, more are asked to come back
 
 # ---- client --------------------------------------------------------------------------------------

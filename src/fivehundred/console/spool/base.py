@@ -48,7 +48,10 @@ class SpoolWriter(Protocol):
 
 
 class SpoolReader(Protocol):
-    """``offset`` is the implementation's own notation; "" is the beginning of what is still kept."""
+    """``offset`` is the implementation's own notation; "" is the beginning of what is still kept.
+
+    Each record comes with the offset *behind* it: store that one when the record is done.
+    """
 
     def read(self, offset: str, *, records_max: int, bytes_max: int) -> Sequence[tuple[str, Received]]: ...
     def wait(self, offset: str, timeout_s: float) -> bool: ...  # True as soon as something follows the offset

@@ -1,0 +1,235 @@
+"""The Spool on segment files: append-only, one fdatasync for a group of records, a file deleted when all of it is done.
+
+One SegmentWriter and one SegmentReader, each in its own process, share a folder and nothing else. The reader lives in
+``fivehundred.console.spool.reader``. A writer never continues a file that it did not create: whatever a crash left at
+the end of the last one stays the reader's to judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from fivehundred import limits
+from fivehundred.console.spool import format as fmt
+from fivehundred.console.spool.base import Depth, Received, SpoolFull
+from fivehundred.console.spool.format import Position
+from fivehundred.console.spool.reader import SegmentReader
+
+__all__ = ["SegmentReader", "SegmentWriter"]
+
+_sync_file = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+_REFRESH_S = 0.05  # how old the reader's position and the free space may be when a record is let in
+_Pending = tuple[bytes, "asyncio.Future[None]"]
+
+
+class SegmentWriter:
+    """Appends from one event loop. Opening it creates the folder and a new segment, or raises OSError."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes_max: int = limits.segment_bytes_max,
+        backlog_bytes_max: int = limits.backlog_bytes_max,
+    ) -> None:
+        self._folder = folder
+        self._segment_bytes_max = segment_bytes_max
+        self._backlog_bytes_max = backlog_bytes_max
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sizes = {n: fmt.segment_path(folder, n).stat().st_size for n in fmt.segments(folder)}
+        self._sequence, self._oldest_sequence = _next_sequence(folder, list(self._sizes))
+        self._fd = -1
+        self._salt = b""
+        self._segment = max(self._sizes, default=0)
+        self._open_segment()
+        self._pending: list[_Pending] = []
+        self._pending_bytes = 0
+        self._flushing: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._committed: Position | None = None
+        self._waiting_bytes = 0
+        self._disk_free = 0
+        self._refreshed = float("-inf")
+
+    async def append(self, record: Received) -> None:
+        """Returns when the record is on disk. Raises SpoolFull before anything is written, OSError when it cannot be."""
+        payload = fmt.encode_payload(record)
+        self._let_in(len(payload))
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append((payload, future))
+        self._pending_bytes += len(payload)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await future
+
+    def depth(self) -> Depth:
+        self._refresh()
+        start = self._committed
+        sequence = start.sequence if start else self._oldest_sequence
+        records = max(0, self._sequence - sequence)
+        oldest = _received_at(self._folder, start) if records else None
+        return Depth(records, self._waiting_bytes if records else 0, oldest)
+
+    async def close(self) -> None:
+        """Writes what was appended, then closes. Safe to call twice."""
+        while self._flushing is not None:
+            await asyncio.wait([self._flushing])
+        self._thread.shutdown(wait=True)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    # ---- letting in ----
+
+    def _let_in(self, length: int) -> None:
+        if length > limits.record_bytes_max:
+            raise SpoolFull(f"a record of {length} bytes is over the limit of {limits.record_bytes_max}")
+        now = time.monotonic()
+        if now - self._refreshed > _REFRESH_S:
+            self._refresh(now)
+        if self._waiting_bytes + self._pending_bytes + length > self._backlog_bytes_max:
+            raise SpoolFull(f"the backlog has reached its bound of {self._backlog_bytes_max} bytes")
+        if self._disk_free < limits.disk_free_bytes_min:
+            raise SpoolFull(f"less than {limits.disk_free_bytes_min} bytes are free on the disk of {self._folder}")
+
+    def _refresh(self, now: float | None = None) -> None:
+        self._refreshed = time.monotonic() if now is None else now
+        self._disk_free = shutil.disk_usage(self._folder).free
+        committed = _read_committed(self._folder)
+        if committed is not None:
+            self._committed = committed
+            for number in [n for n in tuple(self._sizes) if n < committed.segment and n != self._segment]:
+                del self._sizes[number]
+        sizes = dict(self._sizes)  # the spool's thread adds to it
+        done = self._committed.at if self._committed and self._committed.segment in sizes else 0
+        header = fmt.segment_header_bytes
+        self._waiting_bytes = max(0, sum(size - header for size in sizes.values()) - max(0, done - header))
+
+    # ---- writing, a group at a time ----
+
+    async def _flush(self) -> None:
+        """While this group is on its way to the disk the next one gathers; each costs one fdatasync."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._pending:
+                group, self._pending = self._pending, []
+                self._pending_bytes = 0
+                error = await loop.run_in_executor(self._thread, self._write, [payload for payload, _ in group])
+                self._waiting_bytes += sum(len(payload) + fmt.record_header_bytes for payload, _ in group)
+                for _, future in group:
+                    if future.done():  # its request was cancelled; the record is kept, as its sender may not know
+                        continue
+                    if error is None:
+                        future.set_result(None)
+                    else:
+                        future.set_exception(OSError(error.errno, error.strerror, error.filename))
+        finally:
+            self._flushing = None
+
+    def _write(self, payloads: list[bytes]) -> OSError | None:
+        """In the spool's own thread. An error is returned: it belongs to every record of the group."""
+        try:
+            if self._sizes[self._segment] >= self._segment_bytes_max:
+                self._open_segment()
+            self._append(payloads)
+        except OSError as e:
+            return e
+        try:
+            _sync_file(self._fd)
+        except OSError as e:
+            # The kernel may have thrown the pages away and will say "ok" the next time: this file is not written again.
+            self._open_segment_or_keep()
+            return e
+        return None
+
+    def _append(self, payloads: list[bytes]) -> None:
+        parts: list[bytes] = []
+        sequence = self._sequence
+        for payload in payloads:
+            parts += (fmt.record_header(self._salt, sequence, payload), payload)
+            sequence += 1
+        data = memoryview(b"".join(parts))
+        size = self._sizes[self._segment]
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
+        except OSError:
+            os.ftruncate(self._fd, size)  # half a group must not stay: its senders are told that nothing was kept
+            raise
+        self._sizes[self._segment] = size + len(data)
+        self._sequence = sequence
+
+    def _open_segment(self) -> None:
+        number = self._segment + 1
+        header = fmt.SegmentHeader(fmt.new_salt(), self._sequence)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        path = fmt.segment_path(self._folder, number)
+        fd = os.open(path, flags, 0o600)
+        try:
+            os.write(fd, header.encode())
+            _sync_file(fd)
+            _sync_folder(self._folder)
+        except OSError:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._salt, self._segment = fd, header.salt, number
+        self._sizes[number] = fmt.segment_header_bytes
+
+    def _open_segment_or_keep(self) -> None:
+        try:
+            self._open_segment()
+        except OSError:
+            # The disk is failing; the next group tries this file again and its senders hear what comes of it.
+            return
+
+
+def _sync_folder(folder: Path) -> None:
+    """Without this a new file can be missing after a power cut although its bytes were synced."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _read_committed(folder: Path) -> Position | None:
+    try:
+        return Position.parse(fmt.committed_path(folder).read_text("ascii"))
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+def _next_sequence(folder: Path, numbers: list[int]) -> tuple[int, int]:
+    """(the sequence number to continue with, that of the oldest record kept)."""
+    committed = _read_committed(folder)
+    floor = committed.sequence if committed else 0
+    last, first = floor, floor
+    reader = SegmentReader(folder)
+    try:
+        for number in reversed(numbers):
+            end = reader.end_of(number)
+            if end is not None:
+                last = max(floor, end)
+                break
+        if committed is None and numbers:
+            first = reader.start_of(numbers[0]).sequence
+    finally:
+        reader.close()
+    return last, first
+
+
+def _received_at(folder: Path, start: Position | None) -> float | None:
+    reader = SegmentReader(folder)
+    try:
+        return reader.received_at(start)
+    finally:
+        reader.close()
