@@ -22,6 +22,34 @@ context_lines_max: Final = 30  # source lines on each side of the failing one
 line_chars_max: Final = 1024  # one source line
 
 # ---- guard: answering and capturing --------------------------------------------------------------
+request_body_bytes_max: Final = 16 * KIB  # of a failed request's body: enough for any form, never an upload
+capture_ms_max: Final = 20  # of one exception: what is not rendered by then is left out and counted
+event_bytes_max: Final = 200 * KIB  # of one event on the wire; Sentry-compatible servers refuse above 1 MiB
+guard_frames_max: Final = 100  # per exception: both ends are kept, the middle is counted
+frames_all_max: Final = 250  # of all exceptions of an event together
+chain_max: Final = 25  # exceptions of a chain or group
+chain_depth_max: Final = 15  # groups within groups
+locals_per_frame_max: Final = 30
+frames_with_locals_max: Final = 20  # the innermost frames of the application
+value_depth_max: Final = 4  # containers within containers, counted from a local variable
+value_items_max: Final = 20  # per container
+value_chars_max: Final = 512  # one text among the locals
+nodes_max: Final = 1_500  # values of an event that are looked at
+nodes_per_local_max: Final = 60  # so that one huge local leaves room for its neighbours
+message_chars_max: Final = 4_096  # the message of an exception
+message_ms_max: Final = 25  # an exception's own __str__; measured against an event loop that waits meanwhile
+messages_hung_max: Final = 3  # threads that may be lost to a __str__ that never returns; then none is called
+notes_max: Final = 20
+source_lines: Final = 5  # on each side of the failing line, for frames of the application
+source_file_bytes_max: Final = 2 * MIB
+source_files_max: Final = 200  # kept in memory
+crumbs_max: Final = 50  # log records kept per request
+crumb_chars_max: Final = 1_000
+names_remembered_max: Final = 5_000  # names of which it is known whether they are secret
+scrub_chars_max: Final = 32 * KIB  # of one text: what is longer is cut rather than left unsearched
+full_events_per_fault: Final = 50  # with locals and source, per fault and window; the ones after are slim
+fault_window_s: Final = 10
+faults_remembered_max: Final = 1_000
 # answering: a hostile Accept costs no more than a browser's
 accept_chars_max: Final = 4 * KIB  # of Accept and Accept-Language; browsers send under 200
 accept_ranges_max: Final = 64  # media ranges looked at, the first ones
@@ -30,6 +58,23 @@ drain_bytes_max: Final = 4 * MIB  # of an unread request body read away, so that
 drain_s_max: Final = 0.5  # the same, in time
 
 # ---- guard: spool and shipping -------------------------------------------------------------------
+guard_spool_bytes_max: Final = 64 * MIB  # per process, on disk
+guard_memory_bytes_max: Final = 8 * MIB  # per process, where no disk can be written
+guard_spool_slim_at: Final = 0.5  # of the bound: above it every event of a known fault is slim
+ship_timeout_s: Final = 10  # one request to the collector
+ship_backoff_first_s: Final = 0.5
+ship_backoff_max_s: Final = 5  # within the first minutes of an outage: a refused connection costs next to nothing
+ship_backoff_long_s: Final = 30  # after ship_long_outage_s
+ship_long_outage_s: Final = 300
+retry_after_max_s: Final = 600  # a longer wait that a collector asks for is cut to this
+ship_exit_s: Final = 2  # a process that ends waits this long for the collector; the rest stays on disk
+adopt_every_s: Final = 30  # between looks for spools of processes that died
+spool_age_max_s: Final = 7 * 86_400  # older spools of dead processes are dropped, and counted
+probe_ms_max: Final = 200
+probe_every_s: Final = 1  # per peer
+probe_peers_max: Final = 50
+complete_wait_ms: Final = 400  # what the shipping thread waits for the snapshot of an event
+snapshot_every_s: Final = 1
 
 # ---- console: ingest and spool -------------------------------------------------------------------
 body_bytes_max: Final = 20 * MIB  # one request as sent, still compressed; SDK events are a few KiB

@@ -1,0 +1,328 @@
+"""What never leaves the process: secrets, found by the name of what holds them and by their own shape.
+
+``scrub`` walks a wire event and returns a new tree; ``scrub_text`` cleans one text. Both replace what they find by
+``[scrubbed]``. The Guard asks ``is_secret_name`` while it renders, so a named secret is never even looked at.
+This is no access control and no promise: a secret in free text under an innocent name, in no known shape, stays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import unquote_plus
+
+from fivehundred import limits
+from fivehundred.event import Json
+
+mark: Final = "[scrubbed]"
+
+
+def scrub(wire: dict[str, Json], extra_keys: Iterable[str] = ()) -> dict[str, Json]:
+    """A new wire event without secrets. ``extra_keys`` are further names whose values are secret, as whole words."""
+    walker = _Walker(frozenset(_joined(k) for k in extra_keys))
+    cleaned: dict[str, Json] = {}
+    for key, value in wire.items():
+        if key == "request" and isinstance(value, dict):
+            cleaned[key] = walker.request(value)
+        elif key in _unsearched:
+            cleaned[key] = value
+        else:
+            cleaned[key] = walker.value(value)
+    return cleaned
+
+
+# They are identifiers that people search by: a card number's checksum in them would be chance.
+_unsearched: Final = frozenset({"event_id", "timestamp", "platform", "level", "type", "sdk", "modules"})
+
+
+class _Walker:
+    def __init__(self, extra: frozenset[str]) -> None:
+        self.extra = extra
+
+    def value(self, value: Json, depth: int = limits.json_depth_max) -> Json:
+        if isinstance(value, str):
+            return scrub_text(value)
+        if isinstance(value, dict):
+            return self.mapping(value, depth) if depth else mark
+        if isinstance(value, list):
+            return self.sequence(value, depth) if depth else mark
+        return scrub_number(value) if type(value) is int else value
+
+    def mapping(self, value: dict[str, Json], depth: int) -> dict[str, Json]:
+        cleaned: dict[str, Json] = {}
+        for key, inner in value.items():
+            safe_key = scrub_text(key)
+            if self.names_secret(key):
+                cleaned[safe_key] = _hidden(inner)
+            elif key in _source_keys:
+                cleaned[safe_key] = _source(inner)
+            elif key == "cookies":
+                cleaned[safe_key] = _all_hidden(inner)
+            else:
+                cleaned[safe_key] = self.value(inner, depth - 1)
+        return cleaned
+
+    def sequence(self, value: list[Json], depth: int) -> list[Json]:
+        if len(value) == 2 and isinstance(value[0], str) and self.names_secret(_unquoted(value[0])):
+            return [value[0], _hidden(value[1])]  # a header or a form field as a pair
+        return [self.value(inner, depth - 1) for inner in value]
+
+    def request(self, value: dict[str, Json]) -> dict[str, Json]:
+        cleaned = self.mapping(value, limits.json_depth_max)
+        for key in ("query_string", "url"):
+            text = value.get(key)
+            if isinstance(text, str):
+                cleaned[key] = scrub_query(text, self.extra) if key == "query_string" else scrub_url(text, self.extra)
+        if isinstance(value.get("data"), str):
+            cleaned["data"] = self.body(str(value["data"]))
+        return cleaned
+
+    def body(self, text: str) -> Json:
+        """A body that is still text: JSON and forms by name, anything else by shape."""
+        if text[:1] in "{[" and text[-1:] in "}]":
+            try:
+                return json.dumps(self.value(json.loads(text)), ensure_ascii=False)
+            except (ValueError, RecursionError):
+                return scrub_text(text)
+        if _form_like.match(text):
+            return scrub_query(text, self.extra)
+        return scrub_text(text)
+
+    def names_secret(self, name: str) -> bool:
+        return is_secret_name(name) or (bool(self.extra) and _joined(name) in self.extra)
+
+
+_source_keys: Final = frozenset({"context_line", "pre_context", "post_context"})
+_form_like = re.compile(r"[\w.%+\[\]-]{1,100}=[^\s]*\Z")
+
+
+def _hidden(value: Json) -> Json:
+    """The mark, but for what tells nothing: emptiness and truth are often the very bug."""
+    return value if value is None or value == "" or isinstance(value, bool) else mark
+
+
+def _all_hidden(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {scrub_text(k): _hidden(v) for k, v in value.items()}
+    return _hidden(value)
+
+
+def _source(value: Json) -> Json:
+    if isinstance(value, list):
+        return [scrub_source(line) if isinstance(line, str) else line for line in value]
+    return scrub_source(value) if isinstance(value, str) else value
+
+
+# ---- by name -------------------------------------------------------------------------------------
+
+# Joined lower-case names ("api_key", "apiKey" and "API-Key" are all "apikey") that hold one of these are secret.
+_parts: Final = (
+    "password", "passwd", "passwort", "passphrase", "passcode", "secret", "credential", "apikey", "accesskey",
+    "privatekey", "secretkey", "signingkey", "encryptionkey", "sessionkey", "masterkey", "hmackey", "authkey",
+    "accesstoken", "refreshtoken", "idtoken", "authtoken", "bearer", "csrf", "xsrf", "authorization", "cookie",
+    "sessionid", "connectionstring", "creditcard", "cardnumber", "securitycode", "ssn", "dsn", "databaseurl",
+    "dburl", "redisurl", "brokerurl", "amqpurl", "mongourl", "mongodburi", "databaseuri", "sshkey", "serviceaccount",
+    "onetimecode", "otpcode", "totp", "webhookurl", "kennwort", "motdepasse", "contrasena", "senha",
+)  # fmt: skip
+# As a whole word of the name: "token", "user_token", "x-auth" - but not "tokenizer" or "author".
+_words: Final = frozenset(
+    {
+        "token", "tokens", "pwd", "pass", "pw", "auth", "jwt", "pin", "cvv", "cvc", "iban", "otp", "sid", "session",
+        "signature", "salt", "pan", "mfa", "creds", "nonce",
+    }
+)  # fmt: skip
+# What the parts above would hide though nobody's secret stands in it.
+_innocent: Final = frozenset(
+    {"tokentype", "passwordfield", "secretname", "cookiesenabled", "samesite", "authority", "csrfexempt", "authtype"}
+)
+_word_ends = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_known: dict[str, bool] = {}
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what stands under this name is a secret. Remembers its answers, as names repeat."""
+    found = _known.get(name)
+    if found is None:
+        found = _decide(name[:200])
+        if len(_known) >= limits.names_remembered_max:
+            _known.clear()
+        if len(name) <= 200:
+            _known[name] = found
+    return found
+
+
+def _decide(name: str) -> bool:
+    joined = _joined(name)
+    if joined in _innocent:
+        return False
+    if any(part in joined for part in _parts):
+        return not joined.endswith(("error", "exception", "invalid", "required", "expired", "length"))
+    return any(word.lower() in _words for word in _word_ends.findall(name))
+
+
+def _joined(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(".", "").replace(" ", "")
+
+
+def _unquoted(name: str) -> str:
+    """``b'authorization'`` as bytes render, or the name itself."""
+    return name[2:-1] if name[:2] in ("b'", 'b"') else name
+
+
+# ---- by shape ------------------------------------------------------------------------------------
+
+
+def scrub_text(text: str) -> str:
+    """Without what looks like a secret: cards, tokens, keys, passwords in URLs, and ``name=value`` of secret names."""
+    if len(text) < 5:
+        return text
+    cut = text if len(text) <= limits.scrub_chars_max else text[: limits.scrub_chars_max] + "… (the rest was cut)"
+    if suspicious(cut):
+        cut = _assigned(_shapes(cut))
+    return cut
+
+
+def scrub_source(line: str) -> str:
+    """A line of source: names stay, as ``password = os.environ[...]`` is no secret; literals beside them go."""
+    if not suspicious(line):
+        return line
+    return _literal.sub(_hide_literal, _shapes(line))
+
+
+def scrub_number(value: int) -> Json:
+    return mark if 10**12 <= value < 10**19 and _is_card(str(value)) else value
+
+
+def scrub_query(query: str, extra: frozenset[str] = frozenset()) -> str:
+    """A query string or a form: values of secret names go, the rest by shape, also when percent-encoded."""
+    fields = [field.partition("=") for field in query[: limits.scrub_chars_max].split("&")]
+    return "&".join(_query_field(name, equals, value, extra) for name, equals, value in fields)
+
+
+def _query_field(name: str, equals: str, value: str, extra: frozenset[str]) -> str:
+    plain = unquote_plus(name)
+    secret = is_secret_name(plain) or _joined(plain) in extra or plain.lower() in ("code", "state", "key", "sig")
+    if equals and value and secret:
+        return f"{name}={mark}"
+    decoded = unquote_plus(value)
+    return f"{name}{equals}{value if scrub_text(decoded) == decoded else mark}"
+
+
+def scrub_url(url: str, extra: frozenset[str] = frozenset()) -> str:
+    before, question, query = url.partition("?")
+    return scrub_text(before) + question + (scrub_query(query, extra) if question else "")
+
+
+def suspicious(text: str) -> bool:
+    """Whether any shape may be in it. Plain searches, no regular expression: most texts hold none, and pay only this."""
+    if any(hint in text for hint in _hints):
+        return True
+    lowered = text.lower()
+    if any(hint in lowered for hint in _lower_hints):
+        return True
+    return _many_digits in lowered.translate(_digits)
+
+
+_digits: Final = {ord(d): "0" for d in "123456789"} | {ord(" "): None, ord("-"): None}
+_many_digits: Final = "0" * 13
+_hints: Final = (
+    "eyJ", "://", "-----BEGIN", "AKIA", "ASIA", "AIza", "sk_", "pk_", "rk_", "sk-", "gh", "glpat-", "xox", "SG.",
+    "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "AccountKey=", "key-", "hooks.slack.com",
+)  # fmt: skip
+_lower_hints: Final = (
+    "bearer", "basic ", "digest ", "pass", "pwd", "secret", "token", "api", "auth", "cookie", "session", "credential",
+    "key", "cvv", "cvc", "ssn", "iban", "pin",
+)  # fmt: skip
+
+
+def _shapes(text: str) -> str:
+    if "@" in text:
+        text = _userinfo.sub(lambda m: f"{m[1]}{m[2]}:{mark}@" if m[3] else _lone_user(m), text)
+    text = _token.sub(mark, text)
+    text = _scheme.sub(rf"\1 {mark}", text)
+    return _card.sub(lambda m: mark if _is_card(m[0]) else m[0], text)
+
+
+# scheme://user:password@host; the password ends at the last @ before a blank, a quote or the end
+_userinfo = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{1,30}://)([^\s:/@'\"<>]*)(?::([^\s'\"<>]*))?@(?=[\w\[.-])")
+
+
+def _lone_user(found: re.Match[str]) -> str:
+    return f"{found[1]}{mark}@" if len(found[2]) >= 20 else found[0]
+
+
+_scheme = re.compile(r"\b(Bearer|Basic|Digest|Token|ApiKey|Negotiate)\s+(?=\S{6})[A-Za-z0-9+/=._~\-\"]+", re.I)
+_token = re.compile(
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # JWT
+    r"|\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"  # AWS key id
+    r"|\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{10,}"  # Google
+    r"|\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}|\bwhsec_[A-Za-z0-9]{8,}"  # Stripe
+    r"|\bsk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic
+    r"|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}|\bglpat-[A-Za-z0-9_-]{12,}"
+    r"|\bxox[abeoprs]-[A-Za-z0-9-]{8,}|hooks\.slack\.com/services/[A-Za-z0-9/]+"
+    r"|\bSG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|\bkey-[0-9a-f]{32}\b"  # SendGrid, Mailgun
+    r"|\bnpm_[A-Za-z0-9]{20,}|\bpypi-[A-Za-z0-9_-]{20,}|\bdop_v1_[a-f0-9]{20,}|\bhv[sb]\.[A-Za-z0-9_-]{20,}"
+    r"|\bEAA[A-Za-z0-9]{30,}|\bshpat_[a-fA-F0-9]{20,}"
+    r"|(?<=AccountKey=)[A-Za-z0-9+/=]{20,}",  # Azure storage
+    re.DOTALL,
+)
+_card = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
+
+
+def _is_card(text: str) -> bool:
+    """13 to 19 digits, the start of a card network, and Luhn's checksum."""
+    digits = [int(d) for d in text if d.isdigit()]
+    if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6):
+        return False
+    doubled = [d * 2 - 9 if d > 4 else d * 2 for d in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+# name=value, "name": "value", name => value, name: value - in messages, reprs, DSNs, JSON inside of texts
+_assignment = re.compile(
+    r"""(?P<quote>\\?["']|)(?P<name>[A-Za-z_][\w.\-]{1,60})(?P=quote)
+        (?P<between>\s{0,3}(?:=>|==|=|:)\s{0,3}|,\s(?=b?["']))
+        (?P<value>(?:b|r|u)?(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|\\?'(?:[^'\\]|\\(?!').)*\\?')|[^\s,;&"'<>(){}\[\]]+)""",
+    re.VERBOSE,
+)
+
+
+def _assigned(text: str) -> str:
+    return _assignment.sub(_hide_assigned, text)
+
+
+def _hide_assigned(found: re.Match[str]) -> str:
+    value, between = found["value"], found["between"]
+    if not is_secret_name(found["name"]) or value.strip("\\\"'") in _telling_nothing or value.startswith(mark[:5]):
+        return found[0]
+    prose = between.strip() == ":" and not found["quote"] and value[:1] not in "\"'"
+    if prose and not _strong_name(found["name"]) and not any(c.isdigit() for c in value):
+        return found[0]  # "unexpected token: end of file" is a sentence, "token: 8f3a9c" is not
+    if between.startswith(",") and not found["quote"]:
+        return found[0]  # a list of words; a pair of quoted ones is a header
+    return f"{found['quote']}{found['name']}{found['quote']}{between}{_requoted(value)}"
+
+
+def _requoted(value: str) -> str:
+    """The mark in the quotes that the value had, so that JSON and reprs in texts stay readable."""
+    for quote in ('\\"', "\\'", '"', "'"):
+        if value.endswith(quote):
+            return f"{quote}{mark}{quote}"
+    return mark
+
+
+def _strong_name(name: str) -> bool:
+    return any(part in _joined(name) for part in ("pass", "secret", "apikey", "pwd", "authorization"))
+
+
+_telling_nothing: Final = frozenset({"", "None", "null", "True", "False", "true", "false", "undefined", "required"})
+_literal = re.compile(r"""([A-Za-z_][\w.\-]{1,60})(["']?\]?\s{0,3}(?:[=:]|,)\s{0,3})([bru]{0,2})(["'])((?:[^"'\\]|\\.)+)\4""")
+
+
+def _hide_literal(found: re.Match[str]) -> str:
+    if not is_secret_name(found[1]) or found[2].strip().endswith(","):
+        return found[0]
+    return f"{found[1]}{found[2]}{found[3]}{found[4]}{mark}{found[4]}"
