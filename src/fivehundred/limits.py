@@ -81,7 +81,6 @@ body_bytes_max: Final = 20 * MIB  # one request as sent, still compressed; SDK e
 inflated_bytes_max: Final = 100 * MIB  # the same body unpacked; the reference ingestion server allows 200 MiB
 store_inflated_bytes_max: Final = 10 * MIB  # /store/ holds one event and no attachment
 inflate_check_bytes: Final = 64 * KIB  # larger bodies are unpacked at the door only to count; smaller ones by the digest
-url_bytes_max: Final = 8 * KIB  # request target
 request_header_bytes_max: Final = 32 * KIB  # request line and headers together
 header_seconds_max: Final = 15  # from the connection (or the first byte of a request) to the end of its headers
 body_seconds_max: Final = 30  # from the headers to the end of the body
@@ -107,6 +106,7 @@ segment_bytes_max: Final = 32 * MIB  # of payloads in one file: what retention f
 dictionary_bytes_max: Final = 110 * KIB  # zstd's own advice; halves every payload
 dictionary_sample_bytes_max: Final = 64 * KIB  # of one sample: 300 of them are 19 MB at most
 dictionary_samples: Final = 300  # kept payloads of a project before its dictionary is trained
+stats_hours_max: Final = 24 * 90  # the longest span that figures are asked for
 page_rows_max: Final = 200  # faults or events in one answer
 
 # (the face)

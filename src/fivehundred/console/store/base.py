@@ -26,6 +26,10 @@ class NotFound(StoreError):
     """No such project, fault or event."""
 
 
+class BadCursor(StoreError):
+    """The cursor is none that this Store gave out, or belongs to another order."""
+
+
 class SchemaTooNew(StoreError):
     """The data folder was written by a newer version; it is left untouched."""
 
@@ -69,7 +73,12 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A count of what is not kept as an event: items counted or dropped, losses reported by senders."""
+    """A count by what became of an item. Losses reported by senders are counted the same way.
+
+    The Store itself tallies what ``write`` decides of events (kept, counted, duplicate) and of Malformed; the digest
+    tallies everything else, and "received" for every item. Words come from senders: past limits.tally_rows_max rows
+    of a project, new ones are added up under "…".
+    """
 
     project: str
     outcome: Literal["received", "kept", "counted", "dropped", "refused", "malformed", "duplicate", "lost_by_sender"]
@@ -120,7 +129,7 @@ class Fault:
     environment: str
     regressed_at: float | None  # came back after it was resolved
     trend: tuple[int, ...]  # events an hour, 24 of them, the last one is now
-    last_event_id: str
+    last_event_id: str  # of the newest one whose payload is kept
 
 
 @dataclass(frozen=True, slots=True)

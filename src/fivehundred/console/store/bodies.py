@@ -1,0 +1,130 @@
+"""Bodies: the payloads of events, in append-only segment files. What stands where is the business of the index.
+
+A body is three JSON texts (event, diagnosis, fingerprint) in one zstd frame with a checksum. Segments are only ever
+appended to and unlinked. What lies behind the committed end of a segment is the rest of a crash and is overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_LENGTHS = struct.Struct("<II")  # of the event and of the diagnosis; the fingerprint is the rest
+_LEVEL = 3
+
+BodyError = zstd.ZstdError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    segment: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    event: bytes
+    diagnosis: bytes
+    fingerprint: bytes
+
+
+class Codec:
+    """Bodies to zstd frames and back, with one trained dictionary or none."""
+
+    def __init__(self, dictionary: bytes = b"") -> None:
+        self._dictionary = zstd.ZstdDict(dictionary) if dictionary else None
+        digested = self._dictionary.as_digested_dict if self._dictionary else None
+        parameter = zstd.CompressionParameter
+        options: dict[int, int] = {parameter.compression_level: _LEVEL, parameter.checksum_flag: 1}
+        self._compressor = zstd.ZstdCompressor(options=options, zstd_dict=digested)
+
+    def pack(self, body: Body) -> bytes:
+        return self._compressor.compress(join(body), zstd.ZstdCompressor.FLUSH_FRAME)
+
+    def unpack(self, data: bytes) -> Body:
+        """Raises BodyError when the bytes are damaged."""
+        raw = zstd.decompress(data, zstd_dict=self._dictionary)
+        first, second = _LENGTHS.unpack_from(raw)
+        at = _LENGTHS.size
+        return Body(raw[at : at + first], raw[at + first : at + first + second], raw[at + first + second :])
+
+
+def join(body: Body) -> bytes:
+    return b"".join((_LENGTHS.pack(len(body.event), len(body.diagnosis)), body.event, body.diagnosis, body.fingerprint))
+
+
+def train(samples: list[bytes], bytes_max: int) -> bytes:
+    """A dictionary of what the samples have in common; raises BodyError when they have too little."""
+    return zstd.train_dict(samples, bytes_max).dict_content
+
+
+@dataclass(slots=True)
+class Segments:
+    """The files of one folder, named by number."""
+
+    folder: Path
+    _written: dict[int, int] = field(default_factory=dict)  # descriptors of segments being appended to
+    _read: dict[int, int] = field(default_factory=dict)
+
+    def append(self, segment: int, offset: int, data: bytes) -> Place:
+        """Write at the committed end, whatever a crash may have left there."""
+        fd = self._written.get(segment)
+        if fd is None:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = self._written[segment] = os.open(self._path(segment), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            os.ftruncate(fd, offset)
+            _sync_folder(self.folder)  # a file that was just made must survive a power cut as well
+        view = memoryview(data)
+        at = offset
+        while view:
+            done = os.pwrite(fd, view, at)
+            view, at = view[done:], at + done
+        return Place(segment, offset, len(data))
+
+    def sync(self) -> None:
+        """What was appended is on disk when this returns. All but the newest descriptor are closed."""
+        for fd in self._written.values():
+            os.fdatasync(fd)
+        for segment in sorted(self._written)[:-1]:
+            os.close(self._written.pop(segment))
+
+    def read(self, place: Place) -> bytes:
+        """Raises OSError when the segment is gone."""
+        fd = self._read.get(place.segment)
+        if fd is None:
+            if len(self._read) >= 64:
+                os.close(self._read.pop(next(iter(self._read))))
+            fd = self._read[place.segment] = os.open(self._path(place.segment), os.O_RDONLY | os.O_CLOEXEC)
+        return os.pread(fd, place.length, place.offset)
+
+    def unlink(self, segment: int) -> None:
+        for fds in (self._read, self._written):
+            if (fd := fds.pop(segment, None)) is not None:
+                os.close(fd)
+        self._path(segment).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        for fds in (self._read, self._written):
+            for fd in fds.values():
+                os.close(fd)
+            fds.clear()
+
+    def _path(self, segment: int) -> Path:
+        return self.folder / f"{segment:08d}.bodies"
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,82 @@
+"""Dictionaries: one trained zstd dictionary a project, made from its first kept payloads, numbered, kept for ever."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import apsw
+
+from fivehundred import limits
+from fivehundred.console.store.bodies import Body, BodyError, Codec, join, train
+
+
+@dataclass(slots=True)
+class _Training:
+    """Samples of one project until there are enough; then a thread, because training takes seconds."""
+
+    samples: list[bytes] = field(default_factory=list)
+    thread: threading.Thread | None = None
+    trained: bytes = b""
+
+    def run(self) -> None:
+        try:
+            self.trained = train(self.samples, limits.dictionary_bytes_max)
+        except BodyError:
+            self.trained = b""  # too alike or too few: the next samples may do
+        self.samples = []
+
+
+class Dictionaries:
+    """Packs and unpacks bodies with the dictionary of their project."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._plain = Codec()
+        self._codecs: dict[int, Codec] = {}
+        self._newest: dict[str, int] = {}
+        self._training: dict[str, _Training] = {}
+
+    def pack(self, project: str, body: Body) -> tuple[int, bytes]:
+        """(number of the dictionary, frame); 0 is none."""
+        number = self._newest.get(project)
+        if number is None:
+            found = self._db.execute("SELECT max(id) FROM dictionary WHERE project = ?", (project,)).get
+            number = self._newest[project] = found if isinstance(found, int) else 0
+        if number == 0:
+            self._sample(project, body)
+        return number, self._codec(number).pack(body)
+
+    def unpack(self, number: int, data: bytes) -> Body:
+        return self._codec(number).unpack(data)
+
+    def learn(self, now: float) -> None:
+        """Start trainings that have enough samples, save those that are done. Outside of a transaction."""
+        for project, training in list(self._training.items()):
+            if training.thread is None and len(training.samples) >= limits.dictionary_samples:
+                training.thread = threading.Thread(target=training.run, name="dictionary", daemon=True)
+                training.thread.start()
+            elif training.thread is not None and not training.thread.is_alive():
+                del self._training[project]
+                if training.trained:
+                    self._save(project, training.trained, now)
+
+    def _save(self, project: str, trained: bytes, now: float) -> None:
+        self._db.execute(
+            "INSERT INTO dictionary (project, created_at, bytes) VALUES (?, ?, ?)", (project, now, trained)
+        )
+        self._newest[project] = self._db.last_insert_rowid()
+
+    def _sample(self, project: str, body: Body) -> None:
+        training = self._training.setdefault(project, _Training())
+        if training.thread is None and len(training.samples) < limits.dictionary_samples:
+            training.samples.append(join(body)[: limits.dictionary_sample_bytes_max])
+
+    def _codec(self, number: int) -> Codec:
+        codec = self._codecs.get(number)
+        if codec is None:
+            if number == 0:
+                return self._plain
+            found = self._db.execute("SELECT bytes FROM dictionary WHERE id = ?", (number,)).get
+            codec = self._codecs[number] = Codec(found if isinstance(found, bytes) else b"")
+        return codec

@@ -1,0 +1,245 @@
+"""Writing a digested batch into SQLite: one transaction, whatever the batch holds.
+
+Per event only what must be exact is written (that it was seen) and, when the sampling keeps it, its payload. All
+counters of a fault are added up over the batch first, so that a storm costs a few rows and not a few rows an event.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import apsw
+import msgspec
+
+from fivehundred import limits
+from fivehundred.console.store.base import Batch, Digested, Malformed, Tally
+from fivehundred.console.store.bodies import Body, Segments
+from fivehundred.console.store.delta import Delta, summary_of
+from fivehundred.console.store.dictionaries import Dictionaries
+from fivehundred.console.store.schema import Value, immediate, insert, number, rows
+from fivehundred.event import Json
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Writer:
+    """Writes batches over one connection; keeps nothing between two batches that another process could change."""
+
+    def __init__(self, db: apsw.Connection, segments: Segments) -> None:
+        self._db = db
+        self._segments = segments
+        self._dictionaries = Dictionaries(db)
+        self._tallies: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._deltas: dict[int, Delta] = {}
+        self._faults: dict[tuple[str, str], int] = {}  # (project, primary key) of this batch
+
+    def write(self, batch: Batch, *, now: float) -> None:
+        self._tallies, self._deltas, self._faults = Counter(), {}, {}
+        with immediate(self._db):
+            segment, start = self._open_segment()
+            at, kept = start, 0
+            for digested in batch.events:
+                length = self._event(digested, segment, at, now)
+                at, kept = at + length, kept + (length > 0)
+            for malformed in batch.malformed:
+                self._malformed(malformed)
+            for tally in batch.tallies:
+                self._count(tally)
+            for delta in self._deltas.values():
+                delta.save(self._db, now)
+            self._save_project_values()
+            self._save_tallies()
+            if kept:
+                self._segments.sync()
+                self._db.execute(
+                    "UPDATE segment SET bytes = ?, events = events + ?, newest_at = ? WHERE id = ?",
+                    (at, kept, now, segment),
+                )
+            if batch.offset:
+                self._db.execute("UPDATE mark SET value = ? WHERE name = 'offset'", (batch.offset,))
+            self._db.execute("UPDATE mark SET value = value + 1 WHERE name = 'version'")
+        self._dictionaries.learn(now)
+
+    def save_memory(self, project: str, memory: dict[str, Json]) -> None:
+        """Within a transaction of the caller's."""
+        self._db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (project, _encode(memory).decode()))
+
+    def _event(self, digested: Digested, segment: int, at: int, now: float) -> int:
+        """Counts one event and keeps its payload when the sampling says so; how many bytes were appended."""
+        event, project = digested.event, digested.project
+        event_id = bytes.fromhex(event.event_id)
+        if number(self._db, "SELECT 1 FROM seen WHERE event_id = ? AND project = ?", (event_id, project)):
+            self._count(Tally(project, "duplicate", event.type, "event_id seen before", _sdk(digested), 1))
+            return 0
+        fault = self._fault_of(digested, now)
+        delta = self._deltas.get(fault)
+        if delta is None:
+            delta = self._deltas[fault] = Delta.load(self._db, fault)
+        nth = delta.add(digested)
+        row, length = None, 0
+        if keeps(nth):
+            row, length = self._keep(digested, fault, event_id, segment, at)
+            delta.last_kept = event_id
+        self._db.execute("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", (event_id, project, fault, event.timestamp, row))
+        outcome, reason = ("kept", "") if row is not None else ("counted", "payload sampled away")
+        self._tallies[project, outcome, event.type, reason, _sdk(digested)] += 1
+        return length
+
+    def _keep(self, digested: Digested, fault: int, event_id: bytes, segment: int, at: int) -> tuple[int, int]:
+        body = Body(digested.payload, _encode(digested.diagnosis), _encode(digested.fingerprint))
+        dictionary, data = self._dictionaries.pack(digested.project, body)
+        place = self._segments.append(segment, at, data)
+        s = summary_of(digested)
+        row: dict[str, Value] = {
+            "project": digested.project,
+            "event_id": event_id,
+            "fault": fault,
+            "timestamp": digested.event.timestamp,
+            "received_at": digested.received_at,
+            "message": s.message,
+            "release": s.release,
+            "environment": s.environment,
+            "host": s.host,
+            "method": s.method,
+            "url": s.url,
+            "user": s.user,
+            "sdk": s.sdk,
+            "segment": place.segment,
+            "offset": place.offset,
+            "length": place.length,
+            "dictionary": dictionary,
+        }
+        return insert(self._db, "event", row), place.length
+
+    def _fault_of(self, digested: Digested, now: float) -> int:
+        """The fault with this primary key; else the one that it continues; else a new one."""
+        project, fp = digested.project, digested.fingerprint
+        known = self._faults.get((project, fp.primary.value))
+        if known is not None:
+            return known
+        found = number(
+            self._db,
+            "SELECT fault FROM fault_key WHERE project = ? AND key = ? AND groups = 1",
+            (project, fp.primary.value),
+        )
+        if found is None and fp.continues:
+            found = self._continued(project, fp.continues)
+            if found is not None:
+                self._change(found, digested.event.timestamp, _continues(digested))
+        fault = Delta.create(self._db, digested, now) if found is None else found
+        self._save_keys(digested, fault)
+        self._faults[project, fp.primary.value] = fault
+        return fault
+
+    def _continued(self, project: str, key: str) -> int | None:
+        return number(
+            self._db,
+            "SELECT k.fault FROM fault_key k JOIN fault f ON f.id = k.fault WHERE k.project = ? AND k.key = ?"
+            " ORDER BY k.groups DESC, f.last_seen DESC LIMIT 1",
+            (project, key),
+        )
+
+    def _save_keys(self, digested: Digested, fault: int) -> None:
+        primary = digested.fingerprint.primary.value
+        for key in digested.fingerprint.keys:
+            self._db.execute(
+                "INSERT INTO fault_key VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET groups = max(groups, excluded.groups)",
+                (digested.project, key.value, fault, key.value == primary),
+            )
+
+    def _change(self, fault: int, at: float, what: str) -> None:
+        self._db.execute("INSERT INTO change (fault, at, by, what) VALUES (?, ?, 'console', ?)", (fault, at, what))
+
+    def _malformed(self, m: Malformed) -> None:
+        data = m.data[: limits.malformed_bytes_max]
+        self._db.execute(
+            "INSERT OR IGNORE INTO malformed (project, event_id, received_at, reason, data) VALUES (?, ?, ?, ?, ?)",
+            (m.project, bytes.fromhex(m.event_id), m.received_at, m.reason, data),
+        )
+        self._tallies[m.project, "malformed", "event", m.reason, ""] += 1
+        self._db.execute(
+            "DELETE FROM malformed WHERE project = ?1 AND id <= (SELECT id FROM malformed WHERE project = ?1"
+            " ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            (m.project, limits.malformed_kept_max),
+        )
+
+    def _save_project_values(self) -> None:
+        found: dict[tuple[str, str, str], tuple[int, float]] = {}
+        for delta in self._deltas.values():
+            for (name, value), events in delta.values.items():
+                if delta.last is not None and name in ("release", "host", "environment"):
+                    key = (delta.last.project, name, value)
+                    before, seen_at = found.get(key, (0, 0.0))
+                    found[key] = (before + events, max(seen_at, delta.last.event.timestamp))
+        for (project, name, value), (events, seen_at) in found.items():
+            self._save_project_value(project, name, value, events, seen_at)
+
+    def _save_project_value(self, project: str, name: str, value: str, events: int, seen_at: float) -> None:
+        self._db.execute(
+            "UPDATE project_value SET events = events + ?, last_seen = max(last_seen, ?)"
+            " WHERE project = ? AND name = ? AND value = ?",
+            (events, seen_at, project, name, value),
+        )
+        if self._db.changes():
+            return
+        known = (
+            number(self._db, "SELECT count(*) FROM project_value WHERE project = ? AND name = ?", (project, name)) or 0
+        )
+        if known < limits.values_a_project_max:
+            self._db.execute(
+                "INSERT INTO project_value VALUES (?, ?, ?, ?, ?, ?)", (project, name, value, events, seen_at, seen_at)
+            )
+
+    def _count(self, t: Tally) -> None:
+        self._tallies[t.project, t.outcome, t.item, t.reason, t.sdk] += t.quantity
+
+    def _save_tallies(self) -> None:
+        for (project, outcome, item, reason, sdk), quantity in self._tallies.items():
+            row = (project, outcome, item, reason, sdk)
+            self._db.execute(
+                "UPDATE tally SET quantity = quantity + ? WHERE project = ? AND outcome = ? AND item = ?"
+                " AND reason = ? AND sdk = ?",
+                (quantity, *row),
+            )
+            if not self._db.changes():
+                self._new_tally(row, quantity)
+
+    def _new_tally(self, row: tuple[str, str, str, str, str], quantity: int) -> None:
+        project, outcome, _, _, _ = row
+        rows = number(self._db, "SELECT count(*) FROM tally WHERE project = ?", (project,)) or 0
+        if rows >= limits.tally_rows_max:  # the words come from senders: past the bound they are one row an outcome
+            row = (project, outcome, "…", "…", "…")
+        self._db.execute(
+            "INSERT INTO tally VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity",
+            (*row, quantity),
+        )
+
+    def _open_segment(self) -> tuple[int, int]:
+        """(number, committed end) of the segment that is appended to."""
+        found = rows(self._db, "SELECT id, bytes FROM segment ORDER BY id DESC LIMIT 1")
+        if found and found[0][1] < limits.segment_bytes_max:
+            return found[0][0], found[0][1]
+        self._db.execute("INSERT INTO segment DEFAULT VALUES")
+        return self._db.last_insert_rowid(), 0
+
+
+def keeps(nth: int) -> bool:
+    """Whether the payload of the nth event of a fault in one hour is kept: the first ones, then ever fewer."""
+    if nth <= limits.payloads_an_hour_max:
+        return True
+    step: int = 10 ** len(str((nth - 1) // limits.payloads_an_hour_max))
+    return nth % step == 0
+
+
+def _continues(digested: Digested) -> str:
+    release = digested.event.release
+    return f"continued by {digested.fingerprint.culprit or digested.fingerprint.title}" + (
+        f" in {release}" if release else ""
+    )
+
+
+def _sdk(digested: Digested) -> str:
+    sdk = digested.event.sdk
+    return f"{sdk.name}/{sdk.version}" if sdk.name else ""
