@@ -1,4 +1,4 @@
-"""SqliteStore: the Store in one folder, ``index.db`` (SQLite) and ``bodies/`` (segment files of payloads).
+"""SqliteStore: the Store in one folder, ``console.db`` (SQLite) and ``bodies/`` (segment files of payloads).
 
 One process writes batches (the digest); pages and API read over their own connections and change the state of faults.
 What is done in detail stands in ``writing`` and ``reading``.
@@ -39,12 +39,15 @@ _STATE_WORDS: dict[FaultState, str] = {"open": "reopened", "muted": "muted", "re
 
 
 class SqliteStore:
-    """See ``Store``. ``path`` is the data folder; it is made when missing, readable by its owner only."""
+    """See ``Store``. ``path`` is the database file, or the folder that holds it as ``console.db``.
+
+    What is missing is made, readable by its owner only. The payloads lie beside the database in ``bodies/``.
+    """
 
     def __init__(self, path: Path | str, *, readonly: bool = False) -> None:
-        folder = Path(path)
-        self._db = connect(folder / "index.db", readonly=readonly)
-        self._segments = Segments(folder / "bodies")
+        file = Path(path) if Path(path).suffix == ".db" else Path(path) / "console.db"
+        self._db = connect(file, readonly=readonly)
+        self._segments = Segments(file.parent / "bodies")
         self._dictionaries = Dictionaries(self._db)
         self._writer = Writer(self._db, self._segments)
         self._past = Past(self._db)

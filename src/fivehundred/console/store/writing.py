@@ -219,7 +219,7 @@ class Writer:
     def _open_segment(self) -> tuple[int, int]:
         """(number, committed end) of the segment that is appended to."""
         found = rows(self._db, "SELECT id, bytes FROM segment ORDER BY id DESC LIMIT 1")
-        if found and found[0][1] < limits.segment_bytes_max:
+        if found and found[0][1] < limits.body_segment_bytes_max:
             return found[0][0], found[0][1]
         self._db.execute("INSERT INTO segment DEFAULT VALUES")
         return self._db.last_insert_rowid(), 0
