@@ -1,0 +1,118 @@
+"""``fivehundred console``: the command line of the Console. What it serves is in ``fivehundred.console.app``."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fivehundred.cli import Exit
+from fivehundred.console.config import Config, Layout, default_data_dir, default_host, default_port
+
+if TYPE_CHECKING:
+    from fivehundred.console.app import Started
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Stop it with Ctrl-C: what was accepted stays and is digested at the next start."
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help=f"data folder, created when missing ({default_data_dir()})",
+    )
+    parser.add_argument("--host", default=default_host, help=f"address to listen on ({default_host})")
+    parser.add_argument("--port", type=_port, default=default_port, help=f"port, 0 for a free one ({default_port})")
+    parser.add_argument(
+        "--public-url", default="", type=_url, metavar="URL", help="how it is reached when a proxy stands before it"
+    )
+    parser.add_argument("--json", action="store_true", help="announce as one line of JSON")
+
+
+def main(args: argparse.Namespace) -> int:
+    config = Config(Layout(args.data or default_data_dir()), args.host, args.port, args.public_url)
+    if not config.loopback:
+        return _refuse(
+            f"{config.host} can be reached by others, and this version has no accounts to keep them out.\n"
+            f"Listen on {default_host} and let a proxy that asks for a password stand before it: "
+            f"fivehundred console --public-url https://NAME"
+        )
+    from fivehundred.console import app, processes
+    from fivehundred.console.store.base import StoreError
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        app.serve(config, _print_json if args.json else _print)
+    except processes.InUse as e:
+        return _refuse(
+            f"the data folder {config.layout.root} is in use by {e}.\n"
+            f"Stop that Console first, or give this one a folder of its own: --data DIR"
+        )
+    except StoreError as e:
+        return _refuse(f"the data in {config.layout.root} cannot be opened: {e}")
+    except OSError as e:
+        return _refuse(_why(e, config))
+    return Exit.ok
+
+
+def _print(started: Started) -> None:
+    bold, dim, end = (
+        ("\033[1m", "\033[2m", "\033[0m")
+        if sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        else (
+            "",
+            "",
+            "",
+        )
+    )
+    print(
+        f"\n  fivehundred console\n\n"
+        f"    open   {bold}{started.url}{end}\n"
+        f"    DSN    {bold}{started.dsn}{end}\n"
+        f"    data   {started.data}\n\n"
+        f"  {dim}Give the DSN to the Guard or to any Sentry SDK: export SENTRY_DSN={started.dsn}\n"
+        f"  Ctrl-C stops it; nothing that was accepted is lost.{end}\n",
+        flush=True,
+    )
+
+
+def _print_json(started: Started) -> None:
+    document = {"url": started.url, "dsn": started.dsn, "project": started.project, "data": str(started.data)}
+    print(json.dumps(document), flush=True)
+
+
+def _why(e: OSError, config: Config) -> str:
+    if e.errno == errno.EADDRINUSE:
+        return (
+            f"port {config.port} of {config.host} is taken, perhaps by another Console.\n"
+            f"Look at http://{config.host}:{config.port}, or choose another port: --port 0 takes a free one"
+        )
+    if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        what = e.filename or f"port {config.port}"
+        return f"{what} cannot be used: {e.strerror}. Choose another with --data DIR or --port N"
+    return f"the Console cannot start: {e}"
+
+
+def _refuse(text: str) -> int:
+    print(f"fivehundred console: {text}", file=sys.stderr)
+    return Exit.refused
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 0 to 65535")
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL; one looks like https://errors.example.org")
+    return text.rstrip("/")

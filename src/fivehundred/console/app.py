@@ -1,0 +1,266 @@
+"""The Console as one ASGI application, and the process that serves it: ingest, pages, API, health, one digest child.
+
+The ingest goes before everything else and through no framework. Pages and API stand behind two checks that protect a
+Console without accounts: the Host must be a name of this Console (or another site's page could read it by DNS
+rebinding), and changes must come from its own pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+
+from fivehundred.console import metrics
+from fivehundred.console.config import Config, is_loopback, url_of
+from fivehundred.console.ingest.doors import endpoint_of
+from fivehundred.console.ingest.keys import KeyBook, Known
+from fivehundred.console.ingest.route import Ingest, Receive, Scope, Send
+from fivehundred.console.processes import DigestProcess, Lock
+from fivehundred.console.protocol import BoundedProtocol
+from fivehundred.console.site import Site
+from fivehundred.console.spool.base import Door
+from fivehundred.console.spool.segments import SegmentWriter
+from fivehundred.console.store.base import Project, Store
+
+log = logging.getLogger("fivehundred.console.app")
+
+_DRAIN_S = 5  # for requests in flight when the Console is stopped
+_safe_methods = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a person or a script needs to know once the Console answers."""
+
+    url: str
+    dsn: str
+    project: str
+    data: Path
+
+
+def serve(config: Config, announce: Callable[[Started], None]) -> None:
+    """Until SIGINT or SIGTERM. Before it starts it may raise processes.InUse, OSError or store.base.StoreError."""
+    config.layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = Lock(config.layout.lock)
+    try:
+        listener = _listen(config.host, config.port)
+        stores = _Stores(config.layout.database)
+        project = _first_project(stores.get())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(config, listener, stores, project, announce))
+    finally:
+        lock.release()
+
+
+async def _serve(
+    config: Config, listener: socket.socket, stores: _Stores, project: Project, announce: Callable[[Started], None]
+) -> None:
+    url = config.public_url or url_of(config.host, listener.getsockname()[1])
+    spool = SegmentWriter(config.layout.spool)
+    digest = DigestProcess(config.layout)
+    app = _build(spool, digest, stores, url)
+    server = _Server(app, lambda: announce(Started(url, _dsn(url, project), project.id, config.layout.root)))
+    keeper = asyncio.create_task(digest.run())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await spool.close()
+        await digest.stop()
+        await keeper
+
+
+def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: str) -> Console:
+    async def keys() -> list[Known]:
+        return await asyncio.to_thread(lambda: [Known(p.id, p.key) for p in stores.get().projects()])
+
+    ingest = Ingest(spool, KeyBook(keys), _doors())
+    site = Site(store=stores.get, public_url=url, backlog=spool.depth, refused=lambda: dict(ingest.refused))
+    health = metrics.Health(
+        backlog=spool.depth,
+        digest=digest,
+        store_version=lambda: stores.get().version(),
+        accepted=lambda: dict(ingest.accepted),
+        accepted_bytes=lambda: ingest.accepted_bytes,
+        refused=lambda: dict(ingest.refused),
+        started_at=time.time(),
+    )
+    return Console(ingest, _pages(site), health, urlsplit(url).hostname or "")
+
+
+class Console:
+    """The ASGI application: who answers which path."""
+
+    def __init__(self, ingest: Ingest, pages: Starlette, health: metrics.Health, host: str) -> None:
+        self._ingest = ingest
+        self._pages = pages
+        self._health = health
+        self._host = host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if endpoint_of(path) is not None:
+            await self._ingest(scope, receive, send)
+        elif path == "/healthz":
+            await _answer(send, 200, b"text/plain; charset=utf-8", b"ok\n")
+        elif path == "/readyz":
+            status, body = await asyncio.to_thread(metrics.ready, self._health, time.time())
+            await _answer(send, status, b"application/json", body)
+        else:
+            await self._guarded(scope, receive, send)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not _is_own_name(host, self._host):
+            detail = f"this Console is not called {host!r}; start it with --public-url to give it that name\n"
+            await _answer(send, 421, b"text/plain; charset=utf-8", detail.encode("utf-8", "replace"))
+        elif scope["method"] not in _safe_methods and not _is_own_page(headers, host):
+            detail = "changes are taken from this Console's own pages and from programs, not from other sites\n"
+            await _answer(send, 403, b"text/plain; charset=utf-8", detail.encode())
+        elif scope["path"] == "/metrics":
+            body = await asyncio.to_thread(metrics.prometheus, self._health, time.time())
+            await _answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", body)
+        else:
+            await self._pages(scope, receive, send)
+
+
+def _is_own_name(host: str, public_host: str) -> bool:
+    """By name alone: the port differs behind forwarders, and another port of a loopback name is no stranger's."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == public_host.lower() or (is_loopback(name) and name != "")
+
+
+def _is_own_page(headers: dict[bytes, bytes], host: str) -> bool:
+    """Browsers say where a change comes from; programs send neither header and are no browser to be tricked."""
+    if headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+        return False
+    origin = headers.get(b"origin")
+    return origin is None or urlsplit(origin.decode("latin-1")).netloc == host
+
+
+async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [
+        (b"content-type", content_type),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+# ---- the parts -----------------------------------------------------------------------------------
+
+
+class _Stores:
+    """One connection a thread, opened when first asked for and kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+
+    def get(self) -> Store:
+        from fivehundred.console.store.sqlite import SqliteStore
+
+        store: Store | None = getattr(self._local, "store", None)
+        if store is None:
+            store = self._local.store = SqliteStore(self._path)
+        return store
+
+
+def _first_project(store: Store) -> Project:
+    projects = store.projects()
+    return projects[0] if projects else store.create_project("My project", now=time.time())
+
+
+def _doors() -> frozenset[Door]:
+    """What the digest says it can treat; the ingest refuses the rest."""
+    try:
+        digest = importlib.import_module("fivehundred.console.digest")
+    except ModuleNotFoundError:
+        return frozenset(("envelope", "store"))
+    doors: frozenset[Door] = getattr(digest, "doors", frozenset(("envelope", "store")))
+    return doors
+
+
+def _pages(site: Site) -> Starlette:
+    routes = []
+    for name in ("fivehundred.console.api.v1", "fivehundred.console.web.pages"):
+        try:
+            routes += importlib.import_module(name).routes(site)
+        except ModuleNotFoundError as e:
+            log.warning("%s is not there yet: %s", name, e)
+    return Starlette(routes=routes)
+
+
+def _dsn(url: str, project: Project) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{project.key}@{rest}/{project.id}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound before anything is written, so that a taken port leaves no trace."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that tells when it answers, and that leaves the rest of the shutdown to us."""
+
+    def __init__(self, app: Console, on_start: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_DRAIN_S,
+                timeout_keep_alive=30,
+                backlog=2048,
+            )
+        )
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_start()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal again after its own shutdown, which would end us before the spool is closed."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

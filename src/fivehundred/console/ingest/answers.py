@@ -1,0 +1,107 @@
+"""What the ingest answers, as ready-made ASGI messages. Every answer can be read by a browser of any origin."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from fivehundred.console.ingest.auth import Refused
+from fivehundred.console.spool.base import Door
+
+Header = tuple[bytes, bytes]
+
+_CORS: Final[list[Header]] = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"x-sentry-error, x-sentry-rate-limits, retry-after"),
+]
+_JSON: Final[Header] = (b"content-type", b"application/json")
+# Profiles and replays are not kept. Saying so once spares the sender the work; its client reports count them.
+_DROPPED: Final[Header] = (b"x-sentry-rate-limits", b"86400:profile;profile_chunk;replay:project")
+_ALLOW_HEADERS: Final = (
+    b"x-sentry-auth, x-requested-with, x-forwarded-for, origin, referer, accept, content-type, authentication, "
+    b"authorization, content-encoding, transfer-encoding, sentry-trace, baggage, traceparent"
+)
+_PROTOBUF: Final = "application/x-protobuf"
+
+
+class Answer:
+    """One answer: built once, sent many times."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: list[Header], body: bytes = b"") -> None:
+        self.status = status
+        self.headers = [*headers, (b"content-length", b"%d" % len(body))]
+        self.body = body
+
+
+_KEPT: Final = Answer(200, [_JSON, *_CORS, _DROPPED], b'{"id":"%s"}' % (b"0" * 32))
+_KEPT_NAMELESS: Final = Answer(200, [_JSON, *_CORS, _DROPPED], b"{}")
+
+
+def kept(event_id: str) -> tuple[int, list[Header], bytes]:
+    """200 with the id, or ``{}`` for what has none (sessions, check-ins, client reports)."""
+    if event_id:
+        return 200, _KEPT.headers, b'{"id":"%s"}' % event_id.encode()
+    return 200, _KEPT_NAMELESS.headers, _KEPT_NAMELESS.body
+
+
+def kept_at(door: Door, event_id: str, content_type: str) -> tuple[int, list[Header], bytes]:
+    """The form of success that the clients of each door expect."""
+    if door in ("envelope", "store"):
+        return kept(event_id)
+    if door == "check_in":
+        answer = Answer(202, list(_CORS))
+    elif door == "minidump":
+        dashed = "-".join((event_id[:8], event_id[8:12], event_id[12:16], event_id[16:20], event_id[20:]))
+        answer = Answer(200, [(b"content-type", b"text/plain"), *_CORS], dashed.encode())
+    elif door in ("otlp_logs", "otlp_traces"):
+        is_json = content_type.startswith("application/json")
+        kind = content_type if is_json else _PROTOBUF  # an Export*ServiceResponse: `{}`, or no bytes at all
+        answer = Answer(200, [(b"content-type", kind.encode("latin-1")), *_CORS], b"{}" if is_json else b"")
+    else:
+        answer = Answer(200, list(_CORS))
+    return answer.status, answer.headers, answer.body
+
+
+def refused(e: Refused, door: Door | None, content_type: str) -> tuple[int, list[Header], bytes]:
+    """JSON ``{"detail", "causes"}`` and the same sentence in X-Sentry-Error, which SDKs show in their debug logs."""
+    line = e.detail.encode("ascii", "replace").replace(b"\n", b" ").replace(b"\r", b" ")[:199]
+    headers: list[Header] = [*_CORS, (b"x-sentry-error", line), *e.headers]
+    if e.closes:
+        headers.append((b"connection", b"close"))
+    if door in ("otlp_logs", "otlp_traces"):
+        kind, body = _rpc_status(e, content_type)
+        answer = Answer(e.status, [(b"content-type", kind), *headers], body)
+    else:
+        body = json.dumps({"detail": e.detail, "causes": list(e.causes)}).encode()
+        answer = Answer(e.status, [_JSON, *headers], body)
+    return answer.status, answer.headers, answer.body
+
+
+def preflight(allow: bytes) -> tuple[int, list[Header], bytes]:
+    headers = [
+        *_CORS,
+        (b"access-control-allow-methods", allow),
+        (b"access-control-allow-headers", _ALLOW_HEADERS),
+        (b"access-control-max-age", b"3600"),
+        (b"allow", allow),
+    ]
+    return 204, headers, b""
+
+
+def _rpc_status(e: Refused, content_type: str) -> tuple[bytes, bytes]:
+    """A google.rpc.Status: what OTLP exporters log. The numbers are those of gRPC."""
+    code = {400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 8, 415: 3, 429: 8, 501: 12, 503: 14}.get(e.status, 2)
+    if content_type.startswith("application/json"):
+        return b"application/json", json.dumps({"code": code, "message": e.detail}).encode()
+    message = e.detail.encode()[:1000]
+    return _PROTOBUF.encode(), b"\x08%c\x12%s%s" % (code, _varint(len(message)), message)
+
+
+def _varint(n: int) -> bytes:
+    out = b""
+    while n > 127:
+        out += bytes((n & 127 | 128,))
+        n >>= 7
+    return out + bytes((n,))

@@ -1,0 +1,72 @@
+"""The body of ``/store/``, the endpoint before envelopes: one event, in three wrappings.
+
+Old SDKs and both ravens still post here, so the whole body is read at the door: its event id is part of the answer,
+and a body that is no event is refused before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import uuid
+from typing import Any
+
+import msgspec
+
+from fivehundred import limits
+from fivehundred.console.ingest import peek
+from fivehundred.console.ingest.auth import Refused
+from fivehundred.event import clean_id
+
+
+async def event_id(body: bytes, encoding: str) -> str:
+    """The id that the event carries, or a new one. Raises Refused."""
+    if not body:
+        raise Refused(400, "the body is empty; /store/ takes one event as JSON", "malformed")
+    if len(body) > limits.inflate_check_bytes:
+        return await asyncio.to_thread(_event_id, body, encoding)
+    return _event_id(body, encoding)
+
+
+def _event_id(body: bytes, encoding: str) -> str:
+    bytes_max = limits.store_inflated_bytes_max
+    try:
+        data = peek.first_bytes(body, encoding, bytes_max + 1)
+        if data[:1] != b"{":
+            data = _unwrapped(data, bytes_max + 1)
+    except peek.PeekError as e:
+        raise Refused(400, str(e), "malformed") from e
+    if len(data) > bytes_max:
+        raise Refused(413, f"the unpacked event is over the limit of {bytes_max} bytes", "too_large")
+    event = _decoded(data)
+    if not isinstance(event, dict):
+        raise Refused(400, "the body is not one event as a JSON object", "malformed")
+    return clean_id(event.get("event_id")) or uuid.uuid4().hex
+
+
+def _unwrapped(data: bytes, bytes_max: int) -> bytes:
+    """raven-node sends base64 of zlib of JSON, and says nothing of it in the headers."""
+    try:
+        plain = base64.b64decode(data, validate=False)
+    except binascii.Error:
+        return data
+    if plain[:1] == b"{":
+        return plain
+    try:
+        return peek.first_bytes(plain, "deflate", bytes_max)
+    except peek.PeekError:
+        return data
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            return json.loads(data.decode("utf-8", "replace"))
+        except ValueError:
+            return None
+        except RecursionError:
+            return {}  # deeper than any reader goes, but an object it may be: the digest decides

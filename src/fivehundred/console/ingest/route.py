@@ -1,0 +1,303 @@
+"""The ingest: everything that SDKs and exporters send goes through here into the spool. A raw ASGI application.
+
+It checks the key, the sizes and whatever of the form can be seen cheaply, appends the bytes as they came and answers
+when they are on disk. It parses no payload and knows no store: that is the digest's work, in another process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from fivehundred import limits
+from fivehundred.console.ingest import answers, legacy, peek
+from fivehundred.console.ingest.auth import Refused, find_client, find_key
+from fivehundred.console.ingest.doors import Endpoint, endpoint_of
+from fivehundred.console.ingest.keys import KeyBook
+from fivehundred.console.spool.base import Door, Received, SpoolFull, SpoolWriter
+from fivehundred.envelope import Dsn, DsnError, header_bytes_max
+from fivehundred.event import clean_id
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("fivehundred.console.ingest")
+
+_never_429: Final = ("check_in", "minidump")  # their clients do not know the answer
+
+
+class Disconnected(Exception):
+    """The client went away before its request was complete: nobody is left to answer."""
+
+
+class Ingest:
+    """``doors`` are those that the digest can treat; the others are answered with 501, never with 200."""
+
+    def __init__(self, spool: SpoolWriter, keys: KeyBook, doors: frozenset[Door]) -> None:
+        self._spool = spool
+        self._keys = keys
+        self._doors = doors
+        self.accepted: Counter[str] = Counter()  # door -> requests
+        self.accepted_bytes = 0
+        self.refused: Counter[tuple[str, str]] = Counter()  # (project, reason) -> requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = endpoint_of(scope["path"])
+        method = scope["method"]
+        if endpoint is None:
+            await _send(send, *answers.refused(_unknown_path(), None, ""))
+        elif method == "OPTIONS":
+            await _send(send, *answers.preflight(_allowed(endpoint)))
+        else:
+            await self._answer(endpoint, method, scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint, method: str, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        try:
+            door = self._open_door(endpoint, method)
+            async with asyncio.timeout(limits.body_seconds_max):
+                record = await self._record(endpoint, door, headers, scope, receive)
+            await self._keep(record)
+        except Disconnected:
+            self._count_refused(endpoint.project, "disconnected")
+        except TimeoutError:
+            detail = f"the body did not arrive within {limits.body_seconds_max} seconds"
+            await self._refuse(Refused(408, detail, "timeout", closes=True), endpoint, content_type, send)
+        except Refused as e:
+            await self._refuse(e, endpoint, content_type, send)
+        else:
+            self.accepted[door] += 1
+            self.accepted_bytes += len(record.body)
+            await _send(send, *answers.kept_at(door, record.meta["event_id"], content_type))
+
+    async def _refuse(self, e: Refused, endpoint: Endpoint, content_type: str, send: Send) -> None:
+        self._count_refused(endpoint.project, e.reason)
+        await _send(send, *answers.refused(e, endpoint.door, content_type))
+
+    def _count_refused(self, project: str, reason: str) -> None:
+        # Strangers choose the project in the path; only known ones get a line of their own.
+        self.refused[project if self._keys.has_project(project) else "", reason] += 1
+
+    def _open_door(self, endpoint: Endpoint, method: str) -> Door:
+        door = endpoint.door
+        if door is None or door not in self._doors:
+            what = endpoint.door or "this address"
+            raise Refused(501, f"this Console does not take {what} data; nothing was kept", "not_served")
+        if method != "POST" and not (method == "GET" and door == "check_in"):
+            allow = _allowed(endpoint)
+            raise Refused(
+                405, f"{method} is not allowed here; send {allow.decode()}", "method", headers=((b"allow", allow),)
+            )
+        return door
+
+    async def _record(
+        self, endpoint: Endpoint, door: Door, headers: dict[bytes, bytes], scope: Scope, receive: Receive
+    ) -> Received:
+        query = scope["query_string"]
+        encoding = peek.encoding_of(headers.get(b"content-encoding"))
+        if encoding is None:
+            named = headers[b"content-encoding"].decode("latin-1")[:50]
+            known = ", ".join(peek.encodings)
+            raise Refused(415, f"Content-Encoding {named!r} is not known; use one of {known}", "encoding")
+        key = find_key(headers, query)
+        if endpoint.path_key:
+            key = _agreed(key, endpoint.path_key)
+        project = endpoint.project
+        if key or door != "envelope":
+            project = await self._admit(project, key)
+        body = await _body(headers, receive)
+        event_id = ""
+        if door == "envelope":
+            event_id = await self._envelope(body, encoding, project, key)
+        elif door == "store":
+            event_id = await legacy.event_id(body, encoding)
+        elif door == "minidump":
+            event_id = uuid.uuid4().hex
+        if len(body) > limits.inflate_check_bytes and encoding != "identity":
+            await _check_size(body, encoding)
+        meta = {
+            "content_encoding": encoding,
+            "content_type": headers.get(b"content-type", b"")[:200].decode("latin-1"),
+            "client": find_client(headers, query),
+            "peer": _peer(scope, headers),
+            "event_id": event_id,
+        }
+        if endpoint.slug or door == "security":
+            meta |= {"slug": endpoint.slug, "query": query[:2000].decode("latin-1")}
+        return Received(project, door, time.time(), meta, body)
+
+    async def _admit(self, project: str, key: str) -> str:
+        """The project that the key opens. Raises Refused."""
+        if not key:
+            raise Refused(
+                401,
+                "missing authorization information: send the key of your DSN in X-Sentry-Auth or ?sentry_key=",
+                "auth_missing",
+            )
+        if not project:
+            found = self._keys.projects_of(key)
+            if not found:
+                await self._keys.refresh()
+                found = self._keys.projects_of(key)
+            project = found[0] if found else "0"
+        if not await self._keys.is_known(project, key):
+            raise Refused(403, f"this key does not belong to project {project}; compare the DSN", "auth_refused")
+        return project
+
+    async def _envelope(self, body: bytes, encoding: str, project: str, key: str) -> str:
+        """Checks the envelope header; its event id, "" when it has none."""
+        header = _envelope_header(body, encoding)
+        dsn = header.get("dsn")
+        if isinstance(dsn, str) and dsn:
+            await self._check_dsn(dsn, project, key)
+        elif not key:
+            await self._admit(project, key)  # refuses: the header was the last place to look
+        raw_id = header.get("event_id")
+        if raw_id is None:
+            return ""
+        event_id = clean_id(raw_id)
+        if not event_id:
+            raise Refused(400, "event_id in the envelope header is not 32 hex digits", "malformed")
+        return event_id
+
+    async def _check_dsn(self, text: str, project: str, key: str) -> None:
+        """Only key and project are compared: host and port differ behind proxies and tunnels."""
+        try:
+            dsn = Dsn.parse(text)
+        except DsnError as e:
+            if key:
+                return
+            raise Refused(400, f"the dsn in the envelope header is not usable: {e}", "auth_malformed") from e
+        if dsn.project != project or (key and dsn.key != key):
+            raise Refused(403, "the dsn in the envelope header names another project or key", "auth_differs")
+        if not key:
+            await self._admit(project, dsn.key)
+
+    async def _keep(self, record: Received) -> None:
+        try:
+            await self._spool.append(record)
+        except SpoolFull as e:
+            raise _overloaded(record.door, str(e), "backlog_full") from e
+        except OSError as e:
+            log.error("the spool cannot be written: %s; senders are told to come back", e)
+            raise _overloaded(record.door, "the spool cannot be written", "spool_failed", status=503) from e
+
+
+# ---- the body ------------------------------------------------------------------------------------
+
+
+async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """All of the body, counted while it arrives. Raises Refused, Disconnected."""
+    declared = headers.get(b"content-length")
+    if declared is not None and int(declared) > limits.body_bytes_max:
+        raise _too_large("the body", limits.body_bytes_max)
+    message = await receive()
+    first: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body"):
+        if len(first) > limits.body_bytes_max:
+            raise _too_large("the body", limits.body_bytes_max)
+        return first
+    parts = bytearray()
+    while message["type"] == "http.request":
+        parts += message.get("body", b"")
+        if len(parts) > limits.body_bytes_max:
+            raise _too_large("the body", limits.body_bytes_max)
+        if not message.get("more_body"):
+            return bytes(parts)
+        message = await receive()
+    raise Disconnected
+
+
+def _too_large(what: str, bytes_max: int) -> Refused:
+    return Refused(413, f"{what} is over the limit of {bytes_max} bytes", "too_large")
+
+
+async def _check_size(body: bytes, encoding: str) -> None:
+    """Large bodies are unpacked once at the door, off the event loop and keeping nothing, so that a bomb is refused."""
+    try:
+        size = await asyncio.to_thread(peek.count, body, encoding, limits.inflated_bytes_max)
+    except peek.PeekError as e:
+        raise Refused(400, str(e), "malformed") from e
+    if size > limits.inflated_bytes_max:
+        raise _too_large("the unpacked body", limits.inflated_bytes_max)
+
+
+def _envelope_header(body: bytes, encoding: str) -> dict[str, Any]:
+    if not body:
+        raise Refused(400, "the body is empty; an envelope begins with a JSON header line", "malformed")
+    try:
+        line = peek.first_line(body, encoding, header_bytes_max)
+    except peek.PeekError as e:
+        raise Refused(400, str(e), "malformed") from e
+    if len(line) > header_bytes_max:
+        raise Refused(400, f"the envelope header is longer than {header_bytes_max} bytes", "malformed")
+    try:
+        header = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        header = _tolerant(line)
+    if not isinstance(header, dict):
+        raise Refused(400, "the envelope header, its first line, is not a JSON object", "malformed")
+    return header
+
+
+def _tolerant(line: bytes) -> object:
+    """NaN and lone surrogates, which strict JSON refuses and old SDKs send."""
+    try:
+        return json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+# ---- small things --------------------------------------------------------------------------------
+
+
+def _allowed(endpoint: Endpoint) -> bytes:
+    return b"GET, POST, OPTIONS" if endpoint.door == "check_in" else b"POST, OPTIONS"
+
+
+def _unknown_path() -> Refused:
+    return Refused(404, "no such address; events go to /api/<project>/envelope/", "unknown_path")
+
+
+def _agreed(key: str, path_key: str) -> str:
+    if key and key != path_key:
+        raise Refused(400, "the request names two different keys; send one, or the same in both places", "auth_differs")
+    return path_key
+
+
+def _peer(scope: Scope, headers: dict[bytes, bytes]) -> str:
+    """Who sent it. X-Forwarded-For counts only from a proxy on this machine, and only the address that it added."""
+    client = scope.get("client")
+    address = str(client[0]) if client else ""
+    forwarded = headers.get(b"x-forwarded-for")
+    if forwarded and address in ("127.0.0.1", "::1", ""):
+        return forwarded.rpartition(b",")[2].strip()[:45].decode("latin-1")
+    return address
+
+
+def _overloaded(door: Door, detail: str, reason: str, *, status: int = 429) -> Refused:
+    seconds = limits.backlog_retry_seconds
+    return Refused(
+        503 if door in _never_429 else status,
+        f"{detail}; nothing was kept, send it again in {seconds} seconds",
+        reason,
+        headers=(
+            (b"retry-after", b"%d" % seconds),
+            (b"x-sentry-rate-limits", b"%d::project:%s" % (seconds, reason.encode())),
+        ),
+    )
+
+
+async def _send(send: Send, status: int, headers: list[answers.Header], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
