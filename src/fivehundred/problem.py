@@ -131,7 +131,7 @@ _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 @functools.lru_cache(maxsize=256)
 def negotiated(accept: str) -> str:
-    """Which kind ("problem", "json", "html", "text") answers an Accept header: RFC 9110 section 12.5.1, but never 406."""
+    """The kind ("problem", "json", "html", "text") that an Accept header asks for (RFC 9110 12.5.1); never 406."""
     ranges = list(_weighted(accept))
     best, best_rank = "", (0.0, 0)
     refused: set[str] = set()

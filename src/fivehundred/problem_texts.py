@@ -1,4 +1,4 @@
-"""What the safe answer says, in each language. Constant text only: nothing of a request or a failure ever comes here."""
+"""What the safe answer says, in each language. Constant text only: nothing of a request or a failure comes here."""
 
 from __future__ import annotations
 
@@ -105,8 +105,7 @@ texts: Final[dict[str, Texts]] = {
             507: "El servidor no tiene espacio para guardar lo que esta solicitud necesita.",
         },
         temporary="Es temporal: vuelva a intentarlo dentro de un momento.",
-        permanent="No es temporal: la misma solicitud probablemente volverá a fallar "
-        "hasta que se corrija el servidor.",
+        permanent="No es temporal: la misma solicitud probablemente volverá a fallar hasta que se corrija el servidor.",
         quote="Si pide ayuda, indique esta referencia:",
         reference="Referencia",
         trace="Traza",

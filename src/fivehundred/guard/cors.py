@@ -1,0 +1,36 @@
+"""Keeps CORS on the 500: in Starlette and FastAPI the CORS middleware sits inside what answers exceptions.
+
+The answer is sent through the application's own CORS middleware, made once more with the same arguments, so it grants
+exactly what every other answer is granted. Nothing is imported: the classes are the application's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+
+def known(scope: MutableMapping[str, Any]) -> bool:
+    """Whether the application that the request had reached has CORS middleware that can be asked."""
+    return bool(_middleware(scope))
+
+
+def around(answer: Callable[..., Any], scope: MutableMapping[str, Any]) -> Callable[..., Any]:
+    """``answer`` (an ASGI application) within the CORS middleware of the application that the request had reached."""
+    if scope.get("method") == "OPTIONS" and b"access-control-request-method" in dict(scope.get("headers", ())):
+        return answer  # the middleware would answer the preflight in our place
+    for entry in reversed(_middleware(scope)):
+        answer = entry.cls(answer, *entry.args, **entry.kwargs)
+    return answer
+
+
+def _middleware(scope: MutableMapping[str, Any]) -> list[Any]:
+    entries = getattr(scope.get("app"), "user_middleware", None)
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in entries if any(c.__name__ == "CORSMiddleware" for c in _bases(entry))]
+
+
+def _bases(entry: Any) -> tuple[type, ...]:
+    cls = getattr(entry, "cls", None)
+    return cls.__mro__ if isinstance(cls, type) else ()

@@ -1,0 +1,190 @@
+"""The Guard in Django: the first entry of MIDDLEWARE, ``"fivehundred.guard.django.Guard"``.
+
+Django turns an exception into its 500 page around every middleware, and tells a signal which exception it was. Options
+of ``fivehundred.Guard`` stand in the setting ``FIVEHUNDRED``, a dict; the environment variables work as everywhere.
+"""
+
+# mypy: disable-error-code="import-untyped"
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, Final
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
+from django.core.signals import got_request_exception
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import get_resolver, get_urlconf
+from django.views import defaults
+
+from fivehundred import limits
+from fivehundred.guard import duplicates
+from fivehundred.guard.asgi import cancelled
+from fivehundred.guard.guard import Guard as Core
+from fivehundred.guard.outgoing import (
+    Aborted,
+    check,
+    client_gone,
+    ends_process,
+    granted,
+    has_reference,
+    referenced,
+)
+from fivehundred.guard.request import RequestParts
+from fivehundred.guard.wsgi import parts_of
+from fivehundred.problem import Headers, reference_header
+
+_SEEN: Final = "fivehundred_exception"  # on the request: what Django made a 5xx of
+
+
+class Guard:
+    """Django middleware, for WSGI and ASGI alike."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.core = Core(**getattr(settings, "FIVEHUNDRED", {}))
+        duplicates.watch(*duplicates.servers)
+        got_request_exception.connect(_saw, dispatch_uid="fivehundred")
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._async(request)
+        try:
+            response = self.get_response(request)
+            if _streams(response):
+                chunks = iter(response.streaming_content)
+                self._held(request, response, chunks, [] if _streams_events(response) else [next(chunks, None)])
+            return self._checked(request, response)
+        except BaseException as exc:
+            return self._failed(request, exc)
+
+    async def _async(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            response = await self.get_response(request)
+            if _streams(response):
+                await self._held_async(request, response)
+            return self._checked(request, response)
+        except BaseException as exc:
+            if cancelled(exc):
+                raise
+            return self._failed(request, exc)
+
+    # ---- a response ------------------------------------------------------------------------------
+
+    def _checked(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """The response as it may leave: headers legal, a default page replaced, an own 5xx reported."""
+        headers = list(response.items())
+        check(headers)
+        if response.status_code < 500 or has_reference(headers):
+            return response
+        exc = getattr(request, _SEEN, None)
+        if exc is not None and _is_default_page(response):
+            return self._failed(request, exc, headers)
+        if exc is not None:
+            reference = self.core.report(exc, _parts(request), status=response.status_code)
+            found = [(reference_header, reference)]
+        else:
+            found = self.core.returned(response.status_code, _parts(request)).headers
+        for name, value in referenced(headers, found)[len(headers) :]:
+            response[name] = value
+        setattr(request, duplicates.request_mark, True)
+        return response
+
+    def _failed(self, request: HttpRequest, exc: BaseException, kept: Headers | None = None) -> HttpResponse:
+        """Our answer; raises what is not the request's own."""
+        if ends_process(exc):
+            raise exc
+        if client_gone(exc):
+            return HttpResponse(status=400)
+        duplicates.mark(exc)
+        setattr(request, duplicates.request_mark, True)
+        answer = self.core.handle(exc, _parts(request))
+        headers = granted(answer.headers, kept or ())
+        body = b"" if request.method == "HEAD" else answer.body
+        return HttpResponse(body, status=answer.status, headers=dict(headers))
+
+    # ---- streams ---------------------------------------------------------------------------------
+
+    def _held(self, request: HttpRequest, response: Any, chunks: Iterator[Any], first: list[Any]) -> None:
+        """The first chunk was pulled where its failure can still be answered; the others are watched."""
+        response.streaming_content = self._rest(request, response, first, chunks)
+
+    def _rest(self, request: HttpRequest, response: Any, first: list[Any], chunks: Iterator[Any]) -> Iterator[Any]:
+        yield from (chunk for chunk in first if chunk is not None)
+        try:
+            yield from chunks
+        except Exception as exc:
+            raise self._broken(request, response, exc) from None
+
+    async def _held_async(self, request: HttpRequest, response: Any) -> None:
+        waits = not _streams_events(response)  # events may come in an hour
+        if response.is_async:
+            chunks = aiter(response.streaming_content)
+            first = [await anext(chunks, None)] if waits else []
+            response.streaming_content = self._rest_async(request, response, first, chunks)
+        else:
+            blocking = iter(response.streaming_content)
+            first = [await sync_to_async(lambda: next(blocking, None))()] if waits else []
+            self._held(request, response, blocking, first)
+
+    async def _rest_async(
+        self, request: HttpRequest, response: Any, first: list[Any], chunks: AsyncIterator[Any]
+    ) -> AsyncIterator[Any]:
+        for chunk in first:
+            if chunk is not None:
+                yield chunk
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except Exception as exc:
+            raise self._broken(request, response, exc) from None
+
+    def _broken(self, request: HttpRequest, response: StreamingHttpResponse, exc: Exception) -> Aborted:
+        if not client_gone(exc):
+            self.core.report(exc, _parts(request), status=response.status_code)
+        aborted = Aborted()
+        duplicates.mark(aborted)
+        return aborted
+
+
+def _saw(sender: object, request: HttpRequest | None = None, **rest: object) -> None:
+    """Receives Django's signal, sent inside the ``except`` block and before anything is logged."""
+    exc = sys.exc_info()[1]
+    if request is not None and exc is not None:
+        setattr(request, _SEEN, exc)
+        duplicates.mark(exc)
+
+
+def _is_default_page(response: HttpResponseBase) -> bool:
+    """Whether this is Django's own page: the bare one, or the debugger; an own handler500 or 500.html is kept."""
+    if settings.DEBUG:
+        return True
+    if get_resolver(get_urlconf()).resolve_error_handler(500) is not defaults.server_error:
+        return False
+    page = defaults.ERROR_PAGE_TEMPLATE % {"title": "Server Error (500)", "details": ""}
+    return bool(getattr(response, "content", b"") == page.encode())
+
+
+def _streams(response: Any) -> bool:
+    """Whether chunks are made while they are sent. A file is left alone: servers send it by itself."""
+    return bool(response.streaming) and getattr(response, "file_to_stream", None) is None
+
+
+def _streams_events(response: Any) -> bool:
+    return str(response.get("Content-Type", "")).startswith("text/event-stream")
+
+
+def _parts(request: HttpRequest) -> RequestParts:
+    parts = parts_of(request.META)
+    parts.path = request.path  # decoded in either world
+    parts.route = getattr(request.resolver_match, "route", "") or ""
+    parts.body = getattr(request, "_body", b"")[: limits.request_body_bytes_max]  # never read here: only what was
+    return parts
