@@ -10,6 +10,7 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from fivehundred import limits
+from fivehundred.console.ingest.route import body_is_here
 
 _SLACK_S = 5  # after the application's own 408, which says more, had its time
 
@@ -59,6 +60,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._begun = self._in_body = False
+        # Set before the application's task runs when all of the request came in one piece.
+        self.scope[body_is_here] = True  # type: ignore[typeddict-unknown-key]
         super().on_message_complete()
 
     def _cancel(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from fivehundred import limits
-from fivehundred.console.ingest import peek
+from fivehundred.console.inflate import InflateError, TooLarge, inflate
 from fivehundred.console.ingest.auth import Refused
 from fivehundred.event import clean_id
 
@@ -33,13 +33,13 @@ async def event_id(body: bytes, encoding: str) -> str:
 def _event_id(body: bytes, encoding: str) -> str:
     bytes_max = limits.store_inflated_bytes_max
     try:
-        data = peek.first_bytes(body, encoding, bytes_max + 1)
+        data = inflate(body, encoding, bytes_max)
         if data[:1] != b"{":
-            data = _unwrapped(data, bytes_max + 1)
-    except peek.PeekError as e:
+            data = _unwrapped(data, bytes_max)
+    except TooLarge as e:
+        raise Refused(413, str(e), "too_large") from e
+    except InflateError as e:
         raise Refused(400, str(e), "malformed") from e
-    if len(data) > bytes_max:
-        raise Refused(413, f"the unpacked event is over the limit of {bytes_max} bytes", "too_large")
     event = _decoded(data)
     if not isinstance(event, dict):
         raise Refused(400, "the body is not one event as a JSON object", "malformed")
@@ -55,8 +55,10 @@ def _unwrapped(data: bytes, bytes_max: int) -> bytes:
     if plain[:1] == b"{":
         return plain
     try:
-        return peek.first_bytes(plain, "deflate", bytes_max)
-    except peek.PeekError:
+        return inflate(plain, "deflate", bytes_max)
+    except TooLarge:
+        raise
+    except InflateError:
         return data
 
 

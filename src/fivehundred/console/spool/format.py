@@ -8,7 +8,6 @@ after damage is counted exactly.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import struct
@@ -16,6 +15,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
+
+import msgspec
 
 from fivehundred import limits
 from fivehundred.console.spool.base import Door, Received
@@ -84,7 +85,7 @@ def new_salt() -> bytes:
 def encode_payload(record: Received) -> bytes:
     """A record without its header, which needs the sequence number that only the writing thread knows."""
     project = record.project.encode()
-    meta = json.dumps(dict(record.meta), separators=(",", ":")).encode()
+    meta = msgspec.json.encode(dict(record.meta))
     if len(project) > 255:
         raise RecordError(f"a project of {len(project)} bytes does not fit into a record")
     head = _PAYLOAD.pack(record.received_at, _door_index[record.door], len(project), len(meta))
@@ -120,7 +121,7 @@ def decode_payload(payload: bytes) -> Received:
         received_at, door, project_length, meta_length = _PAYLOAD.unpack_from(payload)
         project_end = _PAYLOAD.size + project_length
         meta_end = project_end + meta_length
-        meta = json.loads(payload[project_end:meta_end])
+        meta = msgspec.json.decode(payload[project_end:meta_end])
         return Received(
             project=payload[_PAYLOAD.size : project_end].decode(),
             door=doors[door],
@@ -128,7 +129,7 @@ def decode_payload(payload: bytes) -> Received:
             meta={str(k): str(v) for k, v in meta.items()},
             body=payload[meta_end:],
         )
-    except (struct.error, ValueError, IndexError, AttributeError) as e:
+    except (struct.error, ValueError, IndexError, AttributeError, msgspec.MsgspecError) as e:
         raise RecordError(str(e)) from e
 
 

@@ -182,7 +182,7 @@ class SegmentReader:
         found = rest.find(self._salt, 1) if self._salt else -1
         while found >= 0:
             candidate = Position(position.segment, position.at + found, position.sequence)
-            after, record = self._record(candidate)
+            _, record = self._record(candidate)
             if record is not None:
                 return Position(candidate.segment, candidate.at, position.sequence)
             found = rest.find(self._salt, found + 1)

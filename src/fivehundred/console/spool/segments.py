@@ -57,7 +57,7 @@ class SegmentWriter:
         self._refreshed = float("-inf")
 
     async def append(self, record: Received) -> None:
-        """Returns when the record is on disk. Raises SpoolFull before anything is written, OSError when it cannot be."""
+        """Returns when the record is on disk. Raises SpoolFull when nothing was tried, OSError when writing failed."""
         payload = fmt.encode_payload(record)
         self._let_in(len(payload))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
