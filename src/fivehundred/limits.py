@@ -94,6 +94,10 @@ disk_free_bytes_min: Final = 256 * MIB  # below it nothing is accepted: a full d
 backlog_retry_seconds: Final = 30  # Retry-After while the backlog is full
 
 # ---- console: store, pages, API ------------------------------------------------------------------
+digest_records_max: Final = 300  # in one transaction: one sync for all of them, and no page waits long for its turn
+digest_bytes_max: Final = 8 * MIB  # the same, as received
+event_bytes_max: Final = MIB  # one event as kept; of a larger one variables, breadcrumbs and extra are left out
+reports_max: Final = 100  # entries of one session, client or browser report
 payloads_an_hour_max: Final = 100  # per fault, all of them; after that every 10th, 100th ...: a storm costs counters
 users_a_fault_max: Final = 10_000  # distinct identities that are told apart; past it the figure means "at least"
 values_a_tag_max: Final = 100  # distinct values counted per fault and tag, the rest under "…"
@@ -121,3 +125,29 @@ form_bytes_max: Final = 64 * KIB  # a posted form: numbers of faults and a few w
 listeners_max: Final = 200  # browsers that watch /live at the same time, more are asked to come back
 
 # ---- client --------------------------------------------------------------------------------------
+attempts_max: Final = 4  # of one call, the first included, at one layer only
+call_s: Final = 30  # deadline of a whole call: attempts, waits and body
+attempt_s: Final = 10  # until the head of an answer has come, and between two pieces of its body
+backoff_first_s: Final = 0.1  # the ceiling of the first wait; doubled for each further one
+backoff_max_s: Final = 5
+backoff_min_s: Final = 0.001  # never 0: callers that fail together must not come back together
+retry_after_obeyed_s_max: Final = 30  # a longer wait is the caller's to decide: it fails now and says how long
+retry_after_jitter: Final = 0.25  # of the wait that was asked for, on top: all were told the same second
+budget_earned: Final = 0.2  # retries that one success pays for; the cliff of a collapse lies between 0.3 and 0.5
+budget_start: Final = 2.0
+budget_size_min: Final = 2.0
+budget_window_s: Final = 10
+budget_cost: Final = 1.0  # of a retry after a 500, a reset or a cut body
+budget_cost_overload: Final = 2.0  # of a retry after a sign of overload
+breaker_window_s: Final = 10
+breaker_attempts_min: Final = 10  # within the window, before a share of failures means anything
+breaker_share: Final = 0.5  # of attempts that met overload
+breaker_open_s: Final = 5
+origins_max: Final = 1_000  # scheme, host and port of which a process remembers budget and breaker
+error_body_bytes_max: Final = 256 * KIB  # of a 5xx that is read: problem details are small, error pages are not
+problem_chars_max: Final = 64 * KIB  # of a body that is searched for what it says
+problem_members_max: Final = 100
+told_chars_max: Final = 500  # of a title or detail that a server sends
+reference_chars_max: Final = 128
+retry_after_chars_max: Final = 64
+redirects_max: Final = 10  # that `fivehundred get` follows

@@ -1,0 +1,59 @@
+"""The edge of the pages: turns what handlers return or raise into answers. The one place that catches for them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fivehundred.console.store.base import NotFound
+from fivehundred.console.web import forms, render
+
+Fields: TypeAlias = dict[str, list[str]]
+Page: TypeAlias = Callable[[Request], Response]
+Post: TypeAlias = Callable[[Request, Fields], Response]
+
+
+def page(handler: Page) -> Callable[[Request], Awaitable[Response]]:
+    """A page that is read. It runs in a thread, for the store blocks."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await run_in_threadpool(handler, request)
+        except NotFound as e:
+            return await run_in_threadpool(missing, request, str(e))
+
+    return endpoint
+
+
+def post(handler: Post) -> Callable[[Request], Awaitable[Response]]:
+    """A form that changes something: taken only from our own pages."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            fields = await forms.read(request)
+            return await run_in_threadpool(handler, request, fields)
+        except forms.FormRefused as e:
+            return await run_in_threadpool(problem, request, e.status, "Nothing was changed", str(e))
+        except NotFound as e:
+            return await run_in_threadpool(missing, request, str(e))
+
+    return endpoint
+
+
+def missing(request: Request, what: str = "") -> Response:
+    """404: says what was looked for and where to look instead."""
+    hint = "Retention may have removed it, or it belongs to another Console. Paste a reference into the search box to find an event."
+    return problem(request, 404, "Not found", f"{what or 'There is no such page.'} {hint}".strip())
+
+
+def problem(request: Request, status: int, title: str, text: str) -> Response:
+    return render.page(request, "problem.html", {"nav": "", "line": "", "title": title, "text": text}, status=status)
+
+
+def back(fields: Fields, default: str = "/faults") -> Response:
+    """To the page the form was on; 303, so that reloading it posts nothing again."""
+    return RedirectResponse(forms.local_path(fields.get("back", [default])[0], default), 303, render.headers)

@@ -1,0 +1,134 @@
+"""The pages of the Console: which there are, and those that are about the whole of it.
+
+Server-rendered, usable without scripts, nothing inline, nothing from outside. What is about one fault is in
+``faults.py``, about one event in ``events.py``; how an answer is made in ``render.py``, what is caught in ``edge.py``.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from fivehundred.console.site import Site
+from fivehundred.console.store.base import FaultQuery, Project, Stats, Tally
+from fivehundred.console.web import edge, events, faults, live, render
+
+_STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+_YEAR = "public, max-age=31536000, immutable"
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """All pages. They claim ``/``, ``/faults``, ``/events``, ``/malformed``, ``/projects``, ``/losses``, ``/live`` ..."""
+    console = Pages(site)
+    return [
+        Route("/", edge.page(console.overview)),
+        *faults.routes(site),
+        *events.routes(site),
+        Route("/projects", edge.page(console.projects), methods=["GET"]),
+        Route("/projects", edge.post(console.create_project), methods=["POST"]),
+        Route("/losses", edge.page(console.losses)),
+        Route("/help", edge.page(console.help)),
+        Route("/looks", edge.post(console.looks), methods=["POST"]),
+        Route("/live", live.Live(site).endpoint),
+        Route("/static/{name}", edge.page(static)),
+    ]
+
+
+class Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def overview(self, request: Request) -> Response:
+        """Figures, causes, losses, what is newest; before the first event, how to send it."""
+        store = self._site.store()
+        now = time.time()
+        stats = store.stats(None, hours=24, now=now)
+        if not any(stats.faults.values()) and not stats.events and not store.malformed(None, limit=1):
+            return self._first(request)
+        values = {
+            "nav": "overview",
+            "line": "",
+            "stats": stats,
+            "causes": sorted(stats.causes.items(), key=lambda c: -c[1]),
+            "burning": store.faults(FaultQuery(limit=8), now=now).faults,
+            "newest": store.faults(FaultQuery(state=None, order="first_seen", limit=8), now=now).faults,
+            "lost": _lost(stats, self._site),
+            "backlog": self._site.backlog(),
+            "projects": {p.id: p.name for p in store.projects()},
+        }
+        return render.page(request, "overview.html", values)
+
+    def _first(self, request: Request) -> Response:
+        projects = [(p, self._dsn(p)) for p in self._site.store().projects()]
+        return render.page(request, "first.html", {"nav": "overview", "line": "", "projects": projects})
+
+    def projects(self, request: Request) -> Response:
+        store = self._site.store()
+        now = time.time()
+        rows = [(p, self._dsn(p), store.stats(p.id, hours=24, now=now)) for p in store.projects()]
+        return render.page(request, "projects.html", {"nav": "projects", "line": "", "projects": rows, "problem": ""})
+
+    def create_project(self, request: Request, fields: edge.Fields) -> Response:
+        name = " ".join(fields.get("name", [""])[0].split())
+        if not name or len(name) > 60:
+            return edge.problem(request, 400, "No project was created", "A project needs a name of 1 to 60 characters.")
+        project = self._site.store().create_project(name, now=time.time())
+        return RedirectResponse(f"/projects#project-{project.id}", 303, render.headers)
+
+    def losses(self, request: Request) -> Response:
+        stats = self._site.store().stats(None, hours=24, now=time.time())
+        values = {
+            "nav": "losses",
+            "line": "",
+            "rows": sorted(stats.tallies, key=lambda t: (t.outcome not in _LOST, -t.quantity)),
+            "refused": sorted(self._site.refused().items(), key=lambda r: -r[1]),
+            "backlog": self._site.backlog(),
+            "totals": _totals(stats.tallies),
+        }
+        return render.page(request, "losses.html", values)
+
+    def help(self, request: Request) -> Response:
+        return render.page(request, "help.html", {"nav": "", "line": ""})
+
+    def looks(self, request: Request, fields: edge.Fields) -> Response:
+        """Theme and density, kept by the browser in cookies."""
+        answer = edge.back(fields, "/")
+        for name, known in (("theme", render.themes), ("density", render.densities)):
+            value = fields.get(name, [""])[0]
+            if value in known:
+                answer.set_cookie(name, value, max_age=365 * 86_400, samesite="strict", httponly=True)
+        return answer
+
+    def _dsn(self, project: Project) -> str:
+        parts = urlsplit(self._site.public_url)
+        return f"{parts.scheme}://{project.key}@{parts.netloc}{parts.path}/{project.id}"
+
+
+def static(request: Request) -> Response:
+    """The few files of our own. Their addresses carry a hash, so they are cached for ever."""
+    name = request.path_params["name"]
+    kind = "image/svg+xml" if name in ("icons.svg", "mark.svg") else _STATIC.get(name, "")
+    if not kind:
+        return edge.missing(request)
+    answer = render.packed(request, (render.HERE / "static" / name).read_bytes(), kind)
+    answer.headers["cache-control"] = _YEAR
+    return answer
+
+
+_LOST = ("dropped", "refused", "malformed", "lost_by_sender")
+
+
+def _totals(tallies: tuple[Tally, ...]) -> dict[str, int]:
+    names = ("received", "kept", "counted", "duplicate", *_LOST)
+    return {name: sum(t.quantity for t in tallies if t.outcome == name) for name in names}
+
+
+def _lost(stats: Stats, site: Site) -> dict[str, int]:
+    """What did not become an event, by outcome; refusals are counted at the door since the start."""
+    totals = _totals(stats.tallies)
+    refused = totals["refused"] + sum(site.refused().values())
+    return {name: refused if name == "refused" else totals[name] for name in _LOST}

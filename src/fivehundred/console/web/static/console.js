@@ -1,0 +1,189 @@
+// What scripts add to pages that work without them: live updates, the keyboard, copying. Nothing is kept in globals.
+(() => {
+  "use strict";
+  const one = (s, root = document) => root.querySelector(s);
+  const all = (s, root = document) => [...root.querySelectorAll(s)];
+  const page = document.body.dataset.page;
+  document.documentElement.classList.add("js");
+
+  // ---- live: the stream says that something changed; what, this page asks for itself ----
+  let busy = false, again = false, waiting = null;
+
+  async function refresh() {
+    if (busy) { again = true; return; }
+    busy = true;
+    try {
+      const answer = await fetch(location.href, { headers: { "x-live": "1" } });
+      if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch { /* the server is away; the stream reconnects by itself and asks again */ }
+    // a storm changes something all the time: twice a second is enough to watch it
+    setTimeout(() => { busy = false; if (again) { again = false; refresh(); } }, 400);
+  }
+
+  function show(fresh) {
+    if (page === "first") { if (!one("[data-first]", fresh)) location.reload(); return; }
+    if (page === "faults") { list(fresh); return; }
+    for (const part of all("[data-live]")) {
+      const other = one(`[data-live="${part.dataset.live}"]`, fresh);
+      if (other && other.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) part.replaceWith(other);
+    }
+  }
+
+  // Rows are updated where they stand; new ones wait behind a pill, so that nothing moves under the pointer.
+  function list(fresh) {
+    const tabs = one(".tabs"), theirs = one(".tabs", fresh);
+    if (tabs && theirs && !tabs.contains(document.activeElement)) tabs.replaceWith(theirs);
+    const mine = one("#list"), next = one("#list", fresh);
+    if (!mine || !next) return;
+    if (mine.tagName !== "FORM") { if (next.tagName === "FORM") { swap(next); } return; }
+    const known = new Set(all("tr[data-fault]", mine).map(r => r.dataset.fault));
+    let added = 0;
+    for (const row of all("tr[data-fault]", next)) {
+      if (!known.has(row.dataset.fault)) { added++; continue; }
+      const old = one(`tr[data-fault="${row.dataset.fault}"]`, mine);
+      for (let i = 1; i < row.cells.length; i++) {
+        if (old.cells[i].innerHTML !== row.cells[i].innerHTML && !old.cells[i].contains(document.activeElement)) old.cells[i].innerHTML = row.cells[i].innerHTML;
+      }
+    }
+    const total = one("[data-total]", mine), sum = one("[data-total]", next);
+    if (total && sum) total.textContent = sum.textContent;
+    pill(added, next);
+  }
+
+  function pill(count, next) {
+    let button = one(".pill");
+    if (!count) { button?.remove(); return; }
+    if (!button) {
+      button = document.createElement("button");
+      button.className = "pill"; button.type = "button"; button.setAttribute("role", "status");
+      button.addEventListener("click", () => { swap(waiting); button.remove(); });
+      document.body.append(button);
+    }
+    waiting = next;
+    button.textContent = `${count} new`;
+  }
+
+  function swap(next) {
+    const known = new Set(all("tr[data-fault]").map(r => r.dataset.fault));
+    const chosen = new Set(all("#list :checked").map(c => c.value));
+    one("#list").replaceWith(next);
+    for (const row of all("tr[data-fault]")) {
+      if (!known.has(row.dataset.fault)) row.classList.add("fresh");
+      one("input", row).checked = chosen.has(row.dataset.fault);
+    }
+    at = -1; selection();
+  }
+
+  if (["first", "faults", "fault", "overview"].includes(page) && !new URLSearchParams(location.search).has("cursor")) {
+    let stream = null;
+    const listen = () => {
+      stream = new EventSource("/live");
+      stream.addEventListener("change", refresh);
+    };
+    // a page in the background does not listen; when it comes back it asks once for what it missed
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) { stream?.close(); stream = null; } else if (!stream) { listen(); refresh(); }
+    });
+    addEventListener("pagehide", () => stream?.close());
+    if (!document.hidden) listen();
+  }
+
+  // ---- the list: where we are, what is selected ----
+  let at = -1;
+  const rows = () => all("tr[data-fault]");
+
+  function move(step) {
+    const found = rows();
+    if (!found.length) return;
+    found[at]?.classList.remove("at");
+    at = Math.max(0, Math.min(found.length - 1, at + step));
+    found[at].classList.add("at");
+    one("a", found[at]).focus({ preventScroll: true });
+    found[at].scrollIntoView({ block: "nearest" });
+  }
+
+  function selection() {
+    const count = all("#list :checked").length, bar = one(".acts");
+    bar?.classList.toggle("on", count > 0);
+    const words = one("[data-selected]");
+    if (words) words.textContent = count ? `${count} selected` : "With the selected";
+  }
+
+  function act(key) {
+    const button = one(`button[data-key="${key}"]`);
+    if (!button) return;
+    if (page === "faults" && !one("#list :checked")) {
+      const box = rows()[at] && one("input", rows()[at]);
+      if (!box) { toast("Select a fault first: j, then x"); return; }
+      box.checked = true;
+    }
+    button.form.requestSubmit(button);
+  }
+
+  document.addEventListener("change", e => { if (e.target.matches("#list input")) selection(); });
+  selection();
+
+  // ---- keyboard ----
+  let before = "";
+  document.addEventListener("keydown", e => {
+    const typing = e.target.closest("input:not([type=checkbox]), textarea, select");
+    if (e.key === "Escape") { if (typing) typing.blur(); one(".looks")?.removeAttribute("open"); return; }
+    if (typing || e.ctrlKey || e.metaKey || e.altKey || one("dialog[open]")) return;
+    const there = before === "g" && { o: "/", f: "/faults", p: "/projects", l: "/losses" }[e.key];
+    before = e.key;
+    if (there) { location.assign(there); return; }
+    const acts = {
+      "/": () => one(".find input").select(),
+      "j": () => move(1),
+      "k": () => move(-1),
+      "x": () => { const box = rows()[at] && one("input", rows()[at]); if (box) { box.checked = !box.checked; selection(); } },
+      "e": () => act("e"),
+      "m": () => act("m"),
+      "?": help,
+    };
+    if (acts[e.key]) { e.preventDefault(); acts[e.key](); }
+    // Enter opens by itself: the row's link has the focus
+  });
+
+  async function help(e) {
+    e?.preventDefault?.();
+    const text = one("[data-help-text]", new DOMParser().parseFromString(await (await fetch("/help")).text(), "text/html"));
+    const box = document.createElement("dialog");
+    box.setAttribute("aria-label", "Keyboard and search");
+    const close = document.createElement("button");
+    close.className = "btn small"; close.textContent = "Close"; close.addEventListener("click", () => box.close());
+    box.append(text, close);
+    box.addEventListener("close", () => box.remove());
+    document.body.append(box);
+    box.showModal();
+  }
+  one("[data-help]")?.addEventListener("click", help);
+
+  // ---- copying: without scripts these are plain links to the text ----
+  document.addEventListener("click", async e => {
+    const link = e.target.closest("[data-copy]");
+    if (!link || e.ctrlKey || e.metaKey || !navigator.clipboard) return;
+    e.preventDefault();
+    const kind = link.dataset.copy;
+    const text = kind === "link" ? link.href : kind === "text" ? link.dataset.text : await (await fetch(link.href)).text();
+    await navigator.clipboard.writeText(text);
+    toast(`Copied ${kind === "text" ? "the DSN" : link.textContent}`);
+  });
+
+  function toast(words) {
+    one(".toast")?.remove();
+    const note = document.createElement("div");
+    note.className = "toast"; note.setAttribute("role", "status"); note.textContent = words;
+    document.body.append(note);
+    setTimeout(() => note.remove(), 2200);
+  }
+
+  // ---- relative times stay true ----
+  setInterval(() => {
+    for (const t of all("time[datetime]")) {
+      const s = Math.max(0, (Date.now() - Date.parse(t.dateTime)) / 1000);
+      const unit = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]].find(u => s >= u[1]) || ["s", 1];
+      t.textContent = `${Math.floor(s / unit[1]).toLocaleString("en")} ${unit[0]} ago`;
+    }
+  }, 10000);
+})();
