@@ -253,7 +253,7 @@ def _lone_user(found: re.Match[str]) -> str:
     return f"{found[1]}{mark}@" if len(found[2]) >= 20 else found[0]
 
 
-_scheme = re.compile(r"\b(Bearer|Basic|Digest|Token|ApiKey|Negotiate)\s+(?=\S{6})[A-Za-z0-9+/=._~\-\"]+", re.I)
+_scheme = re.compile(r"\b(Bearer|Basic|Token|ApiKey|Negotiate|Digest)\s+(?=\S{6})(?:\w+=\"[^\r\n]+|[A-Za-z0-9+/=._~\-]+)", re.I)
 _token = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # JWT

@@ -1,0 +1,191 @@
+"""From an exception to an Event: bounded in time and size, and without running the application's code.
+
+The Event that leaves here has named secrets hidden already; ``guard.py`` scrubs by shape before it stores anything.
+"""
+
+from __future__ import annotations
+
+import platform
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final
+
+from fivehundred import __version__, limits, scrub
+from fivehundred.event import Event, ExceptionItem, Json, Mechanism, Sdk, User, context_name, new_id
+from fivehundred.guard import crumbs, facts
+from fivehundred.guard.frames import Step, frames_of, steps_of
+from fivehundred.guard.incoming import request_of, trace_of
+from fivehundred.guard.message import message
+from fivehundred.guard.render import Renderer, attribute, learn_stdlib, module_name, plain_name
+from fivehundred.guard.request import RequestParts
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is the same for every event of a process."""
+
+    release: str = ""
+    environment: str = "production"
+    server_name: str = field(default_factory=lambda: socket.gethostname()[: limits.name_chars_max])
+    app_paths: tuple[str, ...] = ()
+    secret_names: frozenset[str] = frozenset()
+
+
+def capture(exc: BaseException | None, parts: RequestParts | None, about: About, *, slim: bool = False) -> Event:
+    """The Event of an exception, or of a failed request without one. ``slim``: no locals, no source around."""
+    learn_stdlib(sys.modules)
+    r = Renderer(about.secret_names)
+    event = _blank(about)
+    ours: dict[str, Json] = {}
+    if exc is not None:
+        links = chain_of(exc, r)
+        event.exceptions = _items(links, r, about, slim)
+        ours.update(_application_facts(links))
+    if parts is not None:
+        event.request = request_of(parts, r)
+        event.user = User(ip_address=parts.peer) if parts.peer else None
+        event.transaction = f"{parts.method} {parts.route or parts.path}"[: limits.name_chars_max]
+        ours.update({"method": parts.method[:32], "route": parts.route[: limits.name_chars_max]})
+        trace = trace_of(parts)
+        if trace:
+            event.contexts["trace"] = trace
+    event.breadcrumbs = [] if slim else crumbs.collected(r)
+    if r.cut:
+        ours["cut"] = dict(r.cut)
+    event.contexts[context_name] = ours
+    return event
+
+
+def _blank(about: About) -> Event:
+    return Event(
+        event_id=new_id(),
+        timestamp=time.time(),
+        platform="python",
+        server_name=about.server_name,
+        release=about.release,
+        environment=about.environment,
+        contexts={"runtime": dict(_runtime)},
+        sdk=Sdk("fivehundred.guard", __version__),
+    )
+
+
+_runtime: Final[dict[str, Json]] = {"name": platform.python_implementation(), "version": platform.python_version()}
+
+
+def _application_facts(links: list[Link]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    statements: list[Json] = []
+    for link in links:
+        statement = facts.statement_of(link.exc)
+        if statement is not None and not any(s == {"statement": statement} for s in statements):
+            statements.append({"statement": statement})
+        name = _missing_variable(link.exc)
+        if name:
+            found["env_missing"] = [name]
+    if statements:
+        found["sql"] = statements
+    return found
+
+
+def _missing_variable(exc: BaseException) -> str:
+    """The name of the environment variable that ``os.environ[name]`` did not find."""
+    if type(exc) is not KeyError:
+        return ""
+    traceback: TracebackType | None = exc.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    code = traceback.tb_frame.f_code if traceback else None
+    # os.environ's own __getitem__: "raise KeyError(key) from None"
+    if code is None or code.co_qualname != "_Environ.__getitem__" or not exc.args or type(exc.args[0]) is not str:
+        return ""
+    return exc.args[0][: limits.name_chars_max]
+
+
+# ---- chains and groups ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Link:
+    """One exception and how it hangs on another."""
+
+    exc: BaseException
+    parent: int | None
+    source: str
+
+
+def chain_of(exc: BaseException, r: Renderer) -> list[Link]:
+    """The raised exception first, then what it hangs on: causes, contexts, members of groups; each one once."""
+    found: list[Link] = []
+    seen: set[int] = set()
+    waiting: list[tuple[BaseException, int | None, str, int]] = [(exc, None, "", 0)]
+    while waiting:
+        current, parent, source, depth = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        if len(found) >= limits.chain_max or depth > limits.chain_depth_max:
+            r.count("exceptions")
+            continue
+        seen.add(id(current))
+        found.append(Link(current, parent, source))
+        waiting.extend(_next(current, len(found) - 1, depth))
+    return found
+
+
+def _next(exc: BaseException, number: int, depth: int) -> list[tuple[BaseException, int | None, str, int]]:
+    waiting: list[tuple[BaseException, int | None, str, int]] = []
+    cause = attribute(exc, "__cause__")
+    context = attribute(exc, "__context__")
+    # a chain is walked as deep as the number of exceptions allows; only groups within groups are bounded by depth
+    if _is_exception(cause):
+        waiting.append((cause, number, "__cause__", depth))  # type: ignore[arg-type]
+    elif _is_exception(context) and attribute(exc, "__suppress_context__") is not True:
+        waiting.append((context, number, "__context__", depth))  # type: ignore[arg-type]
+    if issubclass(type(exc), BaseExceptionGroup):
+        members = attribute(exc, "exceptions")
+        if type(members) is tuple:
+            some = members[: limits.chain_max]
+            waiting.extend((inner, number, f"exceptions[{i}]", depth + 1) for i, inner in enumerate(some))
+    return waiting
+
+
+def _is_exception(value: object) -> bool:
+    return issubclass(type(value), BaseException)
+
+
+def _items(links: list[Link], r: Renderer, about: About, slim: bool) -> list[ExceptionItem]:
+    frames_left = limits.frames_all_max
+    items: list[ExceptionItem] = []
+    for number, link in enumerate(links):
+        steps = steps_of(_traceback(link.exc), r, min(limits.guard_frames_max, max(frames_left, 1)))
+        frames_left -= len(steps)
+        items.append(_item(number, link, steps, r, about, slim))
+    items.reverse()  # on the wire the oldest is first
+    return items
+
+
+def _traceback(exc: BaseException) -> TracebackType | None:
+    found: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(exc)
+    return found
+
+
+def _item(number: int, link: Link, steps: list[Step], r: Renderer, about: About, slim: bool) -> ExceptionItem:
+    kind = type(link.exc)
+    return ExceptionItem(
+        type=plain_name(kind),
+        value=scrub.scrub_text(message(link.exc, r)),
+        module=module_name(kind),
+        mechanism=Mechanism(
+            type="chained" if number else "fivehundred",
+            handled=False if number == 0 else None,
+            source=link.source,
+            exception_id=number,
+            parent_id=link.parent,
+            is_exception_group=issubclass(kind, BaseExceptionGroup),
+            meta=facts.errno_of(link.exc),
+            data=facts.data_of(link.exc, r),
+        ),
+        frames=frames_of(steps, r, about.app_paths, slim=slim),
+    )

@@ -1,0 +1,157 @@
+"""The frames of a traceback as values: where, the source around, and the locals of the application's own frames."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from types import CodeType, FrameType, TracebackType
+from typing import Final, NamedTuple
+
+from fivehundred import limits
+from fivehundred.event import Frame, Json, clean
+from fivehundred.guard.render import Renderer, plain_name
+from fivehundred.guard.source import lines_around
+
+
+class Step(NamedTuple):
+    """One entry of a traceback."""
+
+    frame: FrameType
+    lineno: int
+
+
+def steps_of(traceback: TracebackType | None, r: Renderer, frames_max: int) -> list[Step]:
+    """Caller first; both ends when there are too many, the middle counted. The Guard's own frames are left out."""
+    found: list[Step] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(_own_folder):
+            found.append(Step(traceback.tb_frame, traceback.tb_lineno or 0))
+        traceback = traceback.tb_next
+        if len(found) >= _walked_max:
+            break
+    if len(found) > frames_max:
+        r.count("frames", len(found) - frames_max)
+        outer = frames_max // 3
+        found = found[:outer] + found[-(frames_max - outer) :]
+    return found
+
+
+_walked_max: Final = 20_000  # a recursion limit somebody raised; the innermost frames beyond it are not seen
+_own_folder: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def frames_of(steps: list[Step], r: Renderer, app_paths: tuple[str, ...], *, slim: bool = False) -> list[Frame]:
+    places = [place_of(step.frame, app_paths) for step in steps]
+    in_app = [i for i, place in enumerate(places) if place.in_app]
+    with_locals = set() if slim else set(in_app[-limits.frames_with_locals_max :])
+    found = [_frame(step, place, slim) for step, place in zip(steps, places, strict=True)]
+    for i in sorted(with_locals, reverse=True):  # the failing frame first: it gets the budget while there is some
+        found[i].vars = locals_of(steps[i].frame, r)
+    return found
+
+
+class Place(NamedTuple):
+    """What is the same each time a code object runs."""
+
+    code: CodeType  # kept, so that its id stays its own
+    filename: str
+    abs_path: str
+    module: str
+    function: str
+    in_app: bool
+
+
+_places: dict[int, Place] = {}
+
+
+def place_of(frame: FrameType, app_paths: tuple[str, ...]) -> Place:
+    code = frame.f_code
+    place = _places.get(id(code))
+    if place is None:
+        if len(_places) >= _places_max:
+            _places.clear()
+        place = _places[id(code)] = _make_place(frame, code, app_paths)
+    return place
+
+
+_places_max: Final = 5_000
+
+
+def _make_place(frame: FrameType, code: CodeType, app_paths: tuple[str, ...]) -> Place:
+    name = dict.get(frame.f_globals, "__name__")
+    module = clean(name[: limits.name_chars_max]) if type(name) is str else ""
+    path = clean(code.co_filename[: limits.name_chars_max])
+    function = clean(code.co_qualname[: limits.name_chars_max])
+    return Place(code, _short(path, module), path, module, function, is_application(code.co_filename, app_paths))
+
+
+def _short(path: str, module: str) -> str:
+    """``shop/orders.py`` of ``/srv/releases/42/shop/orders.py``: the same on each host and in each release folder."""
+    depth = module.count(".") + (2 if os.path.basename(path) == "__init__.py" else 1)
+    parts = path.replace("\\", "/").split("/")
+    return "/".join(parts[-depth:]) if path[:1] != "<" else path
+
+
+def is_application(filename: str, app_paths: tuple[str, ...] = ()) -> bool:
+    """Whether a file is the application's own: not installed, not the standard library's, not generated."""
+    if app_paths and filename.startswith(app_paths):
+        return True
+    if filename.startswith(_library_folders) or filename.startswith("<frozen"):
+        return False
+    return "site-packages" not in filename and "dist-packages" not in filename
+
+
+def _folders() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {os.path.join(p, "") for p in map(sysconfig.get_paths().get, names) if p}
+    found.add(os.path.join(os.path.dirname(_own_folder.rstrip(os.sep)), ""))
+    found.add(os.path.join(os.path.dirname(os.path.abspath(os.__file__)), ""))
+    return tuple(found | {os.path.join(os.path.realpath(p), "") for p in found})
+
+
+_library_folders: Final = _folders()
+
+
+def _frame(step: Step, place: Place, slim: bool) -> Frame:
+    before, line, after = lines_around(place.code, step.lineno, limits.source_lines if place.in_app and not slim else 0)
+    return Frame(
+        filename=place.filename,
+        abs_path=place.abs_path,
+        module=place.module,
+        function=place.function,
+        lineno=step.lineno or None,
+        context_line=line,
+        pre_context=before,
+        post_context=after,
+        in_app=place.in_app,
+    )
+
+
+def locals_of(frame: FrameType, r: Renderer) -> dict[str, Json]:
+    values = frame.f_locals
+    # a class body or exec() may run in a mapping of the application's own, which must not be asked
+    if type(values) is not dict and plain_name(type(values)) != "FrameLocalsProxy":
+        r.count("locals")
+        return {}
+    of_module = frame.f_code.co_name == "<module>"
+    found: dict[str, Json] = {}
+    for name in list(values)[:_names_looked_at_max]:
+        if name.startswith("__") or (of_module and _is_definition(values[name])):
+            continue
+        if len(found) >= limits.locals_per_frame_max:
+            r.count("locals", len(values) - len(found))
+            break
+        found[clean(name[:100])] = r.local(name, values[name])
+    return found
+
+
+_names_looked_at_max: Final = 500
+
+
+def _is_definition(value: object) -> bool:
+    kind = type(value)
+    return any(kind is known for known in _definitions) or issubclass(kind, type)
+
+
+_definitions: Final = (type(os), type(_folders), type(len))

@@ -1,0 +1,260 @@
+"""The Guard: what stands between an application's failure and everybody who has to live with it.
+
+``handle`` is the whole way of one 500: verdict, Event, spool, log record, answer. Nothing of it raises into the
+application, waits for the network, or runs the application's code. What is heavy is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from fivehundred import limits
+from fivehundred.diagnosis.model import Verdict
+from fivehundred.event import Event, context_name, new_id, parse, to_wire
+from fivehundred.guard import config, crumbs, log, once
+from fivehundred.guard.capture import capture
+from fivehundred.guard.encode import encoded
+from fivehundred.guard.faults import Faults
+from fivehundred.guard.incoming import trace_of
+from fivehundred.guard.observe import Observer
+from fivehundred.guard.request import RequestParts
+from fivehundred.guard.ship import Shipper
+from fivehundred.guard.spool import folder_for
+from fivehundred.problem import Answer, answer
+
+if TYPE_CHECKING:
+    from fivehundred.guard.asgi import AsgiGuard
+    from fivehundred.guard.wsgi import WsgiGuard
+
+_log = logging.getLogger("fivehundred.guard")
+
+
+class Guard:
+    """One per process, made before the application is wrapped. Every option has a default that is meant to stay.
+
+    ``dsn``           where events go; FIVEHUNDRED_DSN or SENTRY_DSN when not given; none: answers and logs only
+    ``release``       what was deployed, as text; FIVEHUNDRED_RELEASE
+    ``environment``   FIVEHUNDRED_ENVIRONMENT, else the mode's name, so that no laptop counts as production
+    ``mode``          "production": answers tell nothing; "development": the page for developers, on loopback only;
+                      "testing": events are kept in ``events`` and nothing is sent
+    ``disclose``      "nothing"; "cause" lets one general sentence about a known cause into the answer
+    ``statuses``      exception classes of the application: ``{NotReady: (503, "We are starting.")}``
+    ``app_paths``     folders whose code is the application's own although it is installed
+    ``secret_names``  further names whose values never leave the process
+    ``spool``         folder for events that wait for the collector; FIVEHUNDRED_SPOOL, else one in the temporary folder
+    """
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        release: str | None = None,
+        environment: str | None = None,
+        mode: str = "production",
+        disclose: str = "nothing",
+        statuses: config.Statuses | None = None,
+        app_paths: Iterable[str] = (),
+        secret_names: Iterable[str] = (),
+        spool: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.mode = config.checked_mode(mode)
+        self.disclose = config.checked_disclose(disclose)
+        self.dsn = config.dsn_of(dsn)
+        self.about = config.about_of(release, environment, self.mode, app_paths, secret_names)
+        self.events: deque[Event] = deque(maxlen=_kept_events_max)  # mode="testing" alone
+        self.failures_inside = 0  # failures of the Guard itself: each was answered, none reached the application
+        self._mapped = config.mapped(statuses)
+        self._faults = Faults()
+        self._observer = Observer(self.about)
+        self._shipper: Shipper | None = None
+        if self.dsn is not None and self.mode != "testing":
+            destination = f"{self.dsn.scheme}://{self.dsn.key}@{self.dsn.netloc}{self.dsn.envelope_path}"
+            folder = folder_for(destination, config.spool_root(spool))
+            self._observer.folder = folder
+            self._shipper = Shipper(self.dsn, folder, self._observer.complete)
+        crumbs.install()
+
+    # ---- the application's way in ----
+
+    def wsgi(self, app: Any) -> WsgiGuard:
+        from fivehundred.guard.wsgi import WsgiGuard
+
+        return WsgiGuard(self, app)
+
+    def asgi(self, app: Any) -> AsgiGuard:
+        from fivehundred.guard.asgi import AsgiGuard
+
+        return AsgiGuard(self, app)
+
+    def flask(self, app: Any) -> Any:
+        from fivehundred.guard.flask import install
+
+        return install(self, app)
+
+    def starlette(self, app: Any) -> Any:
+        from fivehundred.guard.starlette import install
+
+        return install(self, app)
+
+    def fastapi(self, app: Any) -> Any:
+        from fivehundred.guard.fastapi import install
+
+        return install(self, app)
+
+    def begin(self) -> None:
+        """A request starts: its log records will be told from those of others. For integrations; half a microsecond."""
+        crumbs.begin()
+
+    def watch(self, pool: object, name: str = "") -> None:
+        """A connection pool (or SQLAlchemy engine) whose state is worth knowing when something fails."""
+        self._observer.watch(pool, name)
+
+    # ---- a failure ----
+
+    def handle(self, exc: BaseException, parts: RequestParts) -> Answer:
+        """Verdict, event, log record, answer. Never raises."""
+        try:
+            verdict = self._verdict(exc)
+            reference = self._report(exc, parts, verdict.status, verdict)
+        except BaseException as e:  # the edge: a failure of the Guard must not become the application's
+            verdict, reference = _unknown, self._failed_inside(e)
+        return self._answer(reference, verdict, parts)
+
+    def report(self, exc: BaseException, parts: RequestParts | None, *, status: int | None) -> str:
+        """The same without an answer: broken streams, background tasks. The reference; never raises."""
+        try:
+            return self._report(exc, parts, status, self._verdict(exc))
+        except BaseException as e:  # the edge, as above
+            return self._failed_inside(e)
+
+    def returned(self, status: int, parts: RequestParts) -> Answer:
+        """A failed answer that the application returned without an exception. Never raises."""
+        verdict = Verdict("unknown", "unknown", status, None, "returned", "")
+        try:
+            reference = self._report(None, parts, status, verdict)
+        except BaseException as e:  # the edge, as above
+            reference = self._failed_inside(e)
+        return self._answer(reference, verdict, parts)
+
+    def capture(self, exc: BaseException) -> str:
+        """Reports an exception that the application caught itself. The reference; never raises."""
+        return self.report(exc, None, status=None)
+
+    def flush(self, timeout_s: float = 5) -> bool:
+        """Waits until everything is delivered; whether it was."""
+        return self._shipper.flush(timeout_s) if self._shipper is not None else True
+
+    def close(self) -> None:
+        """Ends the threads. What is not delivered stays in the spool for the next process."""
+        if self._shipper is not None:
+            self._shipper.close()
+        self._observer.close()
+
+    # ---- inside ----
+
+    def _verdict(self, exc: BaseException) -> Verdict:
+        verdict = _quick(exc)
+        found = self._mapping_of(exc)
+        if found is None:
+            return verdict
+        retry_after_s = verdict.retry_after_s
+        if retry_after_s is None and found.status == 503:
+            retry_after_s = _mapped_retry_after_s
+        transient = "yes" if found.status == 503 and verdict.transient == "unknown" else verdict.transient
+        return Verdict(verdict.cause, transient, found.status, retry_after_s, "application.mapped", found.public)
+
+    def _mapping_of(self, exc: BaseException) -> config.Mapped | None:
+        if not self._mapped:
+            return None
+        by_id = {id(m.kind): m for m in self._mapped}
+        return next((by_id[id(base)] for base in type.__dict__["__mro__"].__get__(type(exc)) if id(base) in by_id), None)
+
+    def _answer(self, reference: str, verdict: Verdict, parts: RequestParts) -> Answer:
+        own_words = verdict.rule == "application.mapped"
+        trace = trace_of(parts).get("trace_id")
+        return answer(
+            reference=reference,
+            status=verdict.status,
+            transient=verdict.transient,
+            retry_after_s=verdict.retry_after_s,
+            accept=parts.header("accept"),
+            language=parts.header("accept-language"),
+            public=verdict.public if own_words or self.disclose == "cause" else "",
+            trace_id=trace if isinstance(trace, str) else "",
+        )
+
+    def _report(
+        self, exc: BaseException | None, parts: RequestParts | None, status: int | None, verdict: Verdict
+    ) -> str:
+        if exc is not None and (known := once.reference_of(exc)):
+            return known
+        slim = self._is_slim(exc)
+        event = capture(exc, parts, self.about, slim=slim)
+        if exc is not None:
+            once.remember(exc, event.event_id)
+        self._add_answer(event, status, verdict)
+        if self.mode == "testing":
+            self.events.append(parse(to_wire(event), received_at=event.timestamp))
+        elif self._shipper is not None:
+            self._observer.saw(event, slim=slim)
+            self._shipper.put(encoded(event))
+        log.record(event, exc, status)
+        return event.event_id
+
+    def _is_slim(self, exc: BaseException | None) -> bool:
+        if exc is None:
+            return False
+        full = self._shipper.fullness if self._shipper is not None else 0.0
+        return self._faults.seen_often(exc, strictly=full > limits.guard_spool_slim_at)
+
+    def _add_answer(self, event: Event, status: int | None, verdict: Verdict) -> None:
+        ours = event.contexts[context_name]
+        if status is not None:
+            ours["status"] = status
+            ours["retryable"] = verdict.transient in ("yes", "clears")
+            if verdict.retry_after_s is not None:
+                ours["retry_after_s"] = verdict.retry_after_s
+        ours.update(self._observer.at_once())
+
+    def _failed_inside(self, e: BaseException) -> str:
+        """The reference of a failure whose report failed: the client still gets one, and the log says both."""
+        reference = new_id()
+        self.failures_inside += 1
+        try:
+            kind = type.__dict__["__qualname__"].__get__(type(e))
+            trace = _own_lines(e)
+            _log.error("The Guard could not report a failure: %s at %s (reference %s)", kind, trace, reference)
+            if self._shipper is not None:
+                self._shipper.drop("internal_sdk_error")
+        except Exception:  # no memory, no descriptor, a broken handler: the answer is what still matters
+            return reference
+        return reference
+
+
+def _quick(exc: BaseException) -> Verdict:
+    """A verdict that fails costs a better status, never the report."""
+    try:
+        from fivehundred.diagnosis.quick import quick  # its tables are not needed to start
+
+        return quick(exc)
+    except Exception as e:
+        _log.error("The quick diagnosis failed (%s); the answer is a plain 500", type(e).__name__)
+        return _unknown
+
+
+_unknown: Final = Verdict("unknown", "unknown", 500, None, "guard.failed", "")
+_mapped_retry_after_s: Final = 30  # a 503 of the application's own mapping: long enough to be worth a wait
+_kept_events_max: Final = 1_000
+
+
+def _own_lines(e: BaseException) -> str:
+    lines = []
+    entry = e.__traceback__
+    while entry is not None and len(lines) < 20:
+        lines.append(f"{os.path.basename(entry.tb_frame.f_code.co_filename)}:{entry.tb_lineno}")
+        entry = entry.tb_next
+    return " ".join(lines[-4:])
