@@ -23,7 +23,7 @@ from fivehundred.console.spool.base import Door, Received
 
 _SEGMENT: Final = struct.Struct("<8s8sQI4x")  # magic, salt, sequence of the first record, crc32 of the three
 _RECORD: Final = struct.Struct("<8sQII")  # salt, sequence, length of the payload, crc32
-_CHECKED: Final = struct.Struct("<QI")  # what the crc32 covers besides the payload: sequence and length
+_CHECKED: Final = struct.Struct("<QII")  # what the crc32 covers: sequence, length, crc32 of the payload
 _PAYLOAD: Final = struct.Struct("<dBBI")  # received at, door, length of the project, length of the meta JSON
 
 magic: Final = b"500SPL\x00\x01"
@@ -92,9 +92,8 @@ def encode_payload(record: Received) -> bytes:
     return b"".join((head, project, meta, record.body))
 
 
-def record_header(salt: bytes, sequence: int, payload: bytes) -> bytes:
-    length = len(payload)
-    return _RECORD.pack(salt, sequence, length, _checksum(sequence, length, payload))
+def record_header(salt: bytes, sequence: int, length: int, payload_crc32: int) -> bytes:
+    return _RECORD.pack(salt, sequence, length, _checksum(sequence, length, payload_crc32))
 
 
 def decode_header(data: bytes, salt: bytes) -> tuple[int, int, int] | None:
@@ -108,11 +107,11 @@ def decode_header(data: bytes, salt: bytes) -> tuple[int, int, int] | None:
 
 
 def is_intact(sequence: int, length: int, checksum: int, payload: bytes) -> bool:
-    return len(payload) == length and _checksum(sequence, length, payload) == checksum
+    return len(payload) == length and _checksum(sequence, length, zlib.crc32(payload)) == checksum
 
 
-def _checksum(sequence: int, length: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(_CHECKED.pack(sequence, length)))
+def _checksum(sequence: int, length: int, payload_crc32: int) -> int:
+    return zlib.crc32(_CHECKED.pack(sequence, length, payload_crc32))
 
 
 def decode_payload(payload: bytes) -> Received:

@@ -1,4 +1,4 @@
-"""The Spool on segment files: append-only, one fdatasync for a group of records, a file deleted when all of it is done.
+"""The Spool on segment files: append-only, one synced write for a group, a file deleted when all of it is done.
 
 One SegmentWriter and one SegmentReader, each in its own process, share a folder and nothing else. The reader lives in
 ``fivehundred.console.spool.reader``. A writer never continues a file that it did not create: whatever a crash left at
@@ -11,6 +11,7 @@ import asyncio
 import os
 import shutil
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from fivehundred.console.spool.reader import SegmentReader
 
 __all__ = ["SegmentReader", "SegmentWriter"]
 
-_sync_file = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 _REFRESH_S = 0.05  # how old the reader's position and the free space may be when a record is let in
-_Pending = tuple[bytes, "asyncio.Future[None]"]
+_RECORDS_A_WRITE = 500  # writev takes 1,024 buffers, two a record
+_Pending = tuple[bytes, int, "asyncio.Future[None]"]  # payload, its crc32, who waits for it
 
 
 class SegmentWriter:
@@ -61,7 +62,7 @@ class SegmentWriter:
         payload = fmt.encode_payload(record)
         self._let_in(len(payload))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append((payload, future))
+        self._pending.append((payload, zlib.crc32(payload), future))
         self._pending_bytes += len(payload)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
@@ -113,15 +114,15 @@ class SegmentWriter:
     # ---- writing, a group at a time ----
 
     async def _flush(self) -> None:
-        """While this group is on its way to the disk the next one gathers; each costs one fdatasync."""
+        """While this group is on its way to the disk the next one gathers; each costs one sync."""
         loop = asyncio.get_running_loop()
         try:
             while self._pending:
                 group, self._pending = self._pending, []
                 self._pending_bytes = 0
-                error = await loop.run_in_executor(self._thread, self._write, [payload for payload, _ in group])
-                self._waiting_bytes += sum(len(payload) + fmt.record_header_bytes for payload, _ in group)
-                for _, future in group:
+                error = await loop.run_in_executor(self._thread, self._write, group)
+                self._waiting_bytes += sum(len(payload) + fmt.record_header_bytes for payload, _, _ in group)
+                for _, _, future in group:
                     if future.done():  # its request was cancelled; the record is kept, as its sender may not know
                         continue
                     if error is None:
@@ -131,49 +132,60 @@ class SegmentWriter:
         finally:
             self._flushing = None
 
-    def _write(self, payloads: list[bytes]) -> OSError | None:
+    def _write(self, group: list[_Pending]) -> OSError | None:
         """In the spool's own thread. An error is returned: it belongs to every record of the group."""
         try:
             if self._sizes[self._segment] >= self._segment_bytes_max:
                 self._open_segment()
-            self._append(payloads)
+            for start in range(0, len(group), _RECORDS_A_WRITE):
+                self._append(group[start : start + _RECORDS_A_WRITE])
         except OSError as e:
-            return e
-        try:
-            _sync_file(self._fd)
-        except OSError as e:
-            # The kernel may have thrown the pages away and will say "ok" the next time: this file is not written again.
-            self._open_segment_or_keep()
             return e
         return None
 
-    def _append(self, payloads: list[bytes]) -> None:
-        parts: list[bytes] = []
+    def _append(self, group: list[_Pending]) -> None:
+        """One system call writes and syncs (O_DSYNC): the thread gives up and takes back the interpreter only once."""
+        parts: list[bytes | memoryview] = []
         sequence = self._sequence
-        for payload in payloads:
-            parts += (fmt.record_header(self._salt, sequence, payload), payload)
+        for payload, crc32, _ in group:
+            parts += (fmt.record_header(self._salt, sequence, len(payload), crc32), payload)
             sequence += 1
-        data = memoryview(b"".join(parts))
         size = self._sizes[self._segment]
+        wanted = sum(map(len, parts))
         try:
-            written = 0
-            while written < len(data):
-                written += os.write(self._fd, data[written:])
+            written = os.writev(self._fd, parts)
+            if written < wanted:
+                self._write_rest(b"".join(parts), written)
         except OSError:
-            os.ftruncate(self._fd, size)  # half a group must not stay: its senders are told that nothing was kept
+            self._abandon(size)
             raise
-        self._sizes[self._segment] = size + len(data)
+        self._sizes[self._segment] = size + wanted
         self._sequence = sequence
+
+    def _write_rest(self, data: bytes, written: int) -> None:
+        while written < len(data):
+            written += os.write(self._fd, memoryview(data)[written:])
+
+    def _abandon(self, size: int) -> None:
+        """After a failed write: half a group must not stay, since its senders are told that nothing was kept.
+
+        The file is not written again either: the kernel may have dropped its pages and would say "ok" the next time.
+        """
+        try:
+            os.ftruncate(self._fd, size)
+            self._open_segment()
+        except OSError:
+            # The disk is full or failing; the next group tries this file again, and its senders hear what comes of it.
+            return
 
     def _open_segment(self) -> None:
         number = self._segment + 1
         header = fmt.SegmentHeader(fmt.new_salt(), self._sequence)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_DSYNC
         path = fmt.segment_path(self._folder, number)
         fd = os.open(path, flags, 0o600)
         try:
             os.write(fd, header.encode())
-            _sync_file(fd)
             _sync_folder(self._folder)
         except OSError:
             os.close(fd)
@@ -183,13 +195,6 @@ class SegmentWriter:
             os.close(self._fd)
         self._fd, self._salt, self._segment = fd, header.salt, number
         self._sizes[number] = fmt.segment_header_bytes
-
-    def _open_segment_or_keep(self) -> None:
-        try:
-            self._open_segment()
-        except OSError:
-            # The disk is failing; the next group tries this file again and its senders hear what comes of it.
-            return
 
 
 def _sync_folder(folder: Path) -> None:
