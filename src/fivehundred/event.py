@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeAlias, TypeVar
@@ -182,7 +182,7 @@ def parse(raw: object, *, received_at: float, event_id: str = "") -> Event:
     sdk = _dict(raw.get("sdk"))
     return Event(
         event_id=clean_id(event_id) or clean_id(raw.get("event_id")) or new_id(),
-        timestamp=_time(raw.get("timestamp"), received_at) or received_at,
+        timestamp=seconds(raw.get("timestamp"), received_at) or received_at,
         platform=_name(raw.get("platform")) or "other",
         level=_level(raw.get("level")),
         logger=_name(raw.get("logger")),
@@ -227,6 +227,8 @@ def cut(value: str, chars_max: int) -> str:
 def text(value: object, chars_max: int = limits.text_chars_max) -> str:
     """Any JSON value as text: strings as they are, nothing for null, other values as a person would write them."""
     if isinstance(value, str):
+        if len(value) <= chars_max and value.isascii() and "\0" not in value:
+            return value  # nearly all of them
         return cut(clean(value[: chars_max + 1]), chars_max)
     if value is None:
         return ""
@@ -251,7 +253,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 def tree(value: object, depth: int = limits.json_depth_max) -> Json:
     """Any decoded JSON with clean strings, finite numbers and a bounded depth."""
     if isinstance(value, str):
-        return clean(value)
+        return value if value.isascii() and "\0" not in value else clean(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -261,10 +263,35 @@ def tree(value: object, depth: int = limits.json_depth_max) -> Json:
     if depth <= 0:
         return "…"
     if isinstance(value, dict):
-        return {clean(str(k)): tree(v, depth - 1) for k, v in value.items()}
+        return _branch(value, depth - 1)
     if isinstance(value, list | tuple):
-        return [tree(v, depth - 1) for v in value]
+        return _row(value, depth - 1)
     return clean(str(value))
+
+
+# The two below are ``tree`` of every value, written out for what is most of every event: a call saved each.
+
+
+def _branch(value: dict[object, object], depth: int) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for key, inner in value.items():
+        name = key if isinstance(key, str) and key.isascii() and "\0" not in key else clean(str(key))
+        if isinstance(inner, str):
+            found[name] = inner if inner.isascii() and "\0" not in inner else clean(inner)
+        elif isinstance(inner, dict) and depth > 0:
+            found[name] = _branch(inner, depth - 1)
+        elif isinstance(inner, list) and depth > 0:
+            found[name] = _row(inner, depth - 1)
+        else:
+            found[name] = tree(inner, depth)
+    return found
+
+
+def _row(value: list[object] | tuple[object, ...], depth: int) -> list[Json]:
+    return [
+        inner if isinstance(inner, str) and inner.isascii() and "\0" not in inner else tree(inner, depth)
+        for inner in value
+    ]
 
 
 def _number(value: int | float) -> str:
@@ -312,6 +339,8 @@ def _values(value: object) -> list[dict[str, object]]:
 
 
 def _name(value: object) -> str:
+    if isinstance(value, str) and len(value) <= limits.name_chars_max and value.isascii() and "\0" not in value:
+        return value
     return text(value, limits.name_chars_max)
 
 
@@ -336,13 +365,15 @@ def _bool(value: object) -> bool | None:
 
 
 def _json_dict(value: object) -> dict[str, Json]:
-    return {clean(str(k)): tree(v) for k, v in value.items()} if isinstance(value, dict) else {}
+    return _branch(value, limits.json_depth_max) if isinstance(value, dict) else {}
 
 
 def _pairs(value: object, convert: Callable[[object], T]) -> dict[str, T]:
     """An object, a list of ``[k, v]`` or a list of ``{key, value}``; nulls skipped."""
     found: dict[str, T] = {}
     if isinstance(value, dict):
+        if _are_clean(value, limits.tag_chars_max) and _are_clean(value.values(), limits.tag_chars_max):
+            return value.copy()  # text to short clean text, which every converter leaves as it is
         pairs: list[tuple[object, object]] = list(value.items())
     else:
         pairs = []
@@ -355,6 +386,17 @@ def _pairs(value: object, convert: Callable[[object], T]) -> dict[str, T]:
         if key is not None and item is not None:
             found[_tag(key)] = convert(item)
     return found
+
+
+def _are_clean(values: Collection[object], chars_max: int) -> bool:
+    """Whether all are texts that need neither cleaning nor cutting; cheaper than asking each of them."""
+    try:
+        joined = "".join(values)  # type: ignore[arg-type]  # that this fails is the answer
+    except TypeError:
+        return False
+    if not joined.isascii() or "\0" in joined:
+        return False
+    return len(joined) <= chars_max or max(map(len, values)) <= chars_max  # type: ignore[arg-type]
 
 
 _LEVELS: Final = {
@@ -375,17 +417,17 @@ def _level(value: object) -> str:
     return name if name in levels else "error"
 
 
-def _time(value: object, received_at: float) -> float | None:
+def seconds(value: object, received_at: float) -> float | None:
     """Seconds since 1970 from a number or RFC 3339; None when unreadable or absurd (before 1990, > 1 day ahead)."""
-    seconds: float | None = None
+    found: float | None = None
     if isinstance(value, int | float) and not isinstance(value, bool):
         # an int beyond what a float holds raises; such a time is absurd anyway
-        seconds = float(value) if abs(value) < 1e15 else None
+        found = float(value) if abs(value) < 1e15 else None
     elif isinstance(value, str) and len(value) <= 64:
-        seconds = _rfc3339(value)
-    if seconds is None or not math.isfinite(seconds) or not 631_152_000 < seconds < received_at + 86_400:
+        found = _rfc3339(value)
+    if found is None or not math.isfinite(found) or not 631_152_000 < found < received_at + 86_400:
         return None
-    return seconds
+    return found
 
 
 def _rfc3339(value: str) -> float | None:
@@ -474,6 +516,8 @@ def _frame(raw: dict[str, object]) -> Frame:
 
 
 def _lines(value: object) -> list[str]:
+    if isinstance(value, list) and _are_clean(value, limits.line_chars_max):
+        return value.copy()
     return [text(x, limits.line_chars_max) for x in _list(value)]
 
 
@@ -521,7 +565,7 @@ def _user(raw: dict[str, object]) -> User:
 def _breadcrumbs(value: object, received_at: float) -> list[Breadcrumb]:
     return [
         Breadcrumb(
-            timestamp=_time(x.get("timestamp"), received_at),
+            timestamp=seconds(x.get("timestamp"), received_at),
             type=_name(x.get("type")),
             category=_name(x.get("category")),
             message=text(x.get("message")),

@@ -96,6 +96,7 @@ class Batch:
     events: list[Digested] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
+    memories: dict[str, dict[str, Json]] = field(default_factory=dict)  # project -> what the fingerprint has learned
 
 
 # ---- what pages and API read ---------------------------------------------------------------------
@@ -232,7 +233,6 @@ class Store(Protocol):
     def write(self, batch: Batch, *, now: float) -> None: ...  # idempotent by (project, event_id)
     def history(self, project: str, key: str, event: Event) -> History: ...  # key: Fingerprint.primary.value
     def memory(self, project: str) -> dict[str, Json]: ...  # what the fingerprint learned, its own JSON
-    def save_memory(self, project: str, memory: dict[str, Json]) -> None: ...
 
     # pages and API
     def version(

@@ -92,10 +92,6 @@ class SqliteStore:
         found = rows(self._db, "SELECT json FROM memory WHERE project = ?", (project,))
         return msgspec.json.decode(found[0][0], type=dict[str, Any]) if found else {}
 
-    def save_memory(self, project: str, memory: dict[str, Json]) -> None:
-        with immediate(self._db):
-            self._writer.save_memory(project, memory)
-
     # ---- pages and API
 
     def version(self) -> int:

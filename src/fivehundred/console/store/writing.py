@@ -17,7 +17,6 @@ from fivehundred.console.store.bodies import Body, Segments
 from fivehundred.console.store.delta import Delta, summary_of
 from fivehundred.console.store.dictionaries import Dictionaries
 from fivehundred.console.store.schema import Value, immediate, insert, number, rows
-from fivehundred.event import Json
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,14 +54,12 @@ class Writer:
                     "UPDATE segment SET bytes = ?, events = events + ?, newest_at = ? WHERE id = ?",
                     (at, kept, now, segment),
                 )
+            for project, memory in batch.memories.items():
+                self._db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (project, _encode(memory).decode()))
             if batch.offset:
                 self._db.execute("UPDATE mark SET value = ? WHERE name = 'offset'", (batch.offset,))
             self._db.execute("UPDATE mark SET value = value + 1 WHERE name = 'version'")
         self._dictionaries.learn(now)
-
-    def save_memory(self, project: str, memory: dict[str, Json]) -> None:
-        """Within a transaction of the caller's."""
-        self._db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (project, _encode(memory).decode()))
 
     def _event(self, digested: Digested, segment: int, at: int, now: float) -> int:
         """Counts one event and keeps its payload when the sampling says so; how many bytes were appended."""

@@ -1,0 +1,109 @@
+"""One event through the pure middle: scrub, parse, fingerprint, diagnose; and what grouping learns on the way."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import msgspec
+
+from fivehundred import limits
+from fivehundred.console.digest_items import Found, malformed
+from fivehundred.console.store.base import Batch, Digested, Store
+from fivehundred.diagnosis.diagnose import diagnose
+from fivehundred.event import Event, EventError, Json, parse, seconds, to_wire
+from fivehundred.fingerprint.memory import Memory
+from fivehundred.fingerprint.rule import fingerprint
+from fivehundred.scrub import scrub
+
+log = logging.getLogger("fivehundred.console.digest")
+
+_encode = msgspec.json.Encoder().encode
+_drift_s: Final = 300.0  # a sender's clock may be off by this much before its times are corrected
+
+
+class Digester:
+    """Holds what grouping has learned per project; it is saved with each batch."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._memories: dict[str, Memory] = {}
+        self._touched: set[str] = set()
+
+    def digest(self, found: Found, batch: Batch) -> None:
+        """Adds the event to the batch, or the reason why it cannot be one."""
+        try:
+            batch.events.append(self._digested(found))
+        except EventError as e:
+            self._refuse(found, batch, str(e))
+        except Exception as e:  # the edge of one event: hostile input finds our defects, and must find only itself
+            log.exception("an event of project %s could not be digested and is kept as malformed", found.record.project)
+            self._refuse(found, batch, f"the Console failed on it ({type(e).__name__}): a defect worth reporting")
+
+    def learned(self, batch: Batch) -> None:
+        """Put what grouping learned into the batch, so that it is saved in the same transaction."""
+        for project in self._touched:
+            batch.memories[project] = self._memories[project].to_json()
+        self._touched.clear()
+
+    def forget(self) -> None:
+        """The batch failed: what was learned from it was never saved."""
+        self._memories.clear()
+        self._touched.clear()
+
+    def _refuse(self, found: Found, batch: Batch, reason: str) -> None:
+        batch.malformed.append(
+            malformed(found.record, found.offset, found.number, reason, found.payload, found.event_id)
+        )
+
+    def _digested(self, found: Found) -> Digested:
+        record = found.record
+        event, payload = _read(found)
+        fp = fingerprint(event, self._memory(record.project))
+        history = self._store.history(record.project, fp.primary.value, event)
+        return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
+
+    def _memory(self, project: str) -> Memory:
+        memory = self._memories.get(project)
+        if memory is None:
+            memory = self._memories[project] = Memory.from_json(self._store.memory(project))
+        self._touched.add(project)
+        return memory
+
+
+def _read(found: Found) -> tuple[Event, bytes]:
+    """The typed event and its payload as it is kept: both scrubbed, of bounded size, by our clock."""
+    received_at = found.record.received_at
+    if found.size > limits.event_bytes_max:
+        wire = _slim(found)
+    else:
+        wire = scrub(found.raw)
+    event = parse(wire, received_at=received_at, event_id=found.event_id)
+    drift = _drift(found.sent_at, received_at)
+    if drift:
+        event.timestamp = min(event.timestamp + drift, received_at)
+    wire["event_id"], wire["timestamp"] = event.event_id, event.timestamp
+    try:
+        return event, _encode(wire)
+    except (UnicodeEncodeError, OverflowError, RecursionError, ValueError):
+        return event, _encode(to_wire(event))  # lone surrogates and the like: the typed form is clean
+
+
+def _slim(found: Found) -> dict[str, Json]:
+    """An oversized event without what makes events big; it says so itself."""
+    event = parse(found.raw, received_at=found.record.received_at, event_id=found.event_id)
+    event.extra = {"cut": f"the event had {found.size} bytes: variables, breadcrumbs and extra were left out"}
+    event.breadcrumbs, event.modules = [], {}
+    event.contexts = {name: context for name, context in event.contexts.items() if name == "trace"}
+    if event.request:
+        event.request.data, event.request.env = None, {}
+    for frame in [*event.frames, *(f for x in event.exceptions for f in x.frames)]:
+        frame.vars, frame.pre_context, frame.post_context = {}, [], []
+    return scrub(to_wire(event))
+
+
+def _drift(sent_at: str, received_at: float) -> float:
+    """How much the sender's clock is behind ours; 0 when it is right within minutes or says nothing."""
+    sent = seconds(sent_at, received_at + 10 * 366 * 86_400.0) if sent_at else None
+    drift = received_at - sent if sent is not None else 0.0
+    return drift if abs(drift) > _drift_s else 0.0

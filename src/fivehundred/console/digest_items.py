@@ -1,0 +1,252 @@
+"""What a record of the spool holds, and what becomes of each item: an event, a count, a drop that is counted.
+
+Nothing is acknowledged and forgotten: every item ends as an event, as malformed, or in a tally that a page shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from fivehundred import envelope, limits
+from fivehundred.console.inflate import InflateError, inflate
+from fivehundred.console.spool.base import Door, Received
+from fivehundred.console.store.base import Batch, Malformed, Tally
+from fivehundred.event import Json, clean, clean_id, cut, text
+
+Outcome: TypeAlias = Literal["received", "kept", "counted", "dropped", "lost_by_sender"]
+
+doors: Final[frozenset[Door]] = frozenset(("envelope", "store", "security", "check_in"))
+
+_events: Final = frozenset(("event", "security"))
+_counted: Final = frozenset(("transaction", "span", "session", "sessions", "trace_metric", "check_in", "client_report"))
+_not_kept: Final[dict[str, str]] = {
+    **dict.fromkeys(("profile", "profile_chunk"), "profiles are not kept"),
+    **dict.fromkeys(("replay_event", "replay_recording", "replay_video"), "replays are not kept"),
+    **dict.fromkeys(("statsd", "metric_buckets", "metric_meta"), "obsolete metrics are not kept"),
+    **dict.fromkeys(("attachment", "user_report", "feedback", "log", "otel_log"), "this version does not keep them"),
+}
+
+
+class Unreadable(ValueError):
+    """The bytes are not what their door promises; the text is the reason that a person reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One event of a record, decoded and not yet looked at."""
+
+    record: Received
+    offset: str  # of the record, which with the number makes ids for what has none
+    number: int  # of the item within its record
+    raw: dict[str, Json]
+    event_id: str  # the envelope header's, which wins over the payload's; may be empty
+    sent_at: str  # by the sender's clock
+    sdk: str
+    size: int  # bytes of the payload as sent
+    payload: bytes
+
+
+def sort(record: Received, offset: str, batch: Batch) -> Iterator[Found]:
+    """The events of a record; everything else of it goes into the batch's tallies and malformed."""
+    try:
+        body = inflate(record.body, record.meta.get("content_encoding", ""), limits.inflated_bytes_max)
+        if record.door == "envelope" or _is_envelope(record, body):
+            yield from _envelope(record, offset, body, batch)
+        elif record.door == "store":
+            yield _store_event(record, offset, body, batch)
+        elif record.door == "security":
+            yield from _security(record, offset, body, batch)
+        elif record.door == "check_in":
+            _tally(batch, record, "received", "check_in", "", _client(record))
+            _tally(batch, record, "counted", "check_in", "", _client(record))
+        else:
+            raise Unreadable(f"this version does not read what comes through the door {record.door}")
+    except (InflateError, Unreadable, envelope.EnvelopeError) as e:
+        batch.malformed.append(malformed(record, offset, 0, str(e)))
+
+
+def decode(payload: bytes) -> Json:
+    """JSON as senders write it: NaN, lone surrogates, bad UTF-8 and huge numbers included. Raises Unreadable."""
+    try:
+        found: Json = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            found = json.loads(payload.decode("utf-8-sig", "replace"), parse_int=_int)
+        except RecursionError as e:
+            raise Unreadable("the JSON is nested deeper than a thousand levels") from e
+        except ValueError as e:
+            raise Unreadable(f"the payload is not JSON: {e}") from e
+    return found
+
+
+def malformed(
+    record: Received, offset: str, number: int, reason: str, data: bytes | None = None, event_id: str = ""
+) -> Malformed:
+    """As received, under the id the sender was told; else under one that a repeated batch makes again."""
+    made = hashlib.blake2b(f"{record.project} {offset} {number}".encode(), digest_size=16).hexdigest()
+    return Malformed(
+        project=record.project,
+        received_at=record.received_at,
+        event_id=clean_id(event_id or record.meta.get("event_id")) or made,
+        reason=cut(clean(reason), 500),
+        data=(record.body if data is None else data)[: limits.malformed_bytes_max],
+    )
+
+
+def _envelope(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[Found]:
+    parsed = envelope.parse(body)
+    event_id, sent_at = clean_id(parsed.headers.get("event_id")), text(parsed.headers.get("sent_at"), 64)
+    sdk = _sdk(parsed.headers.get("sdk")) or _client(record)
+    for number, item in enumerate(parsed.items):
+        kind = cut(clean(item.type), 64)
+        _tally(batch, record, "received", kind, "", sdk)
+        if kind not in _events:
+            _other(batch, record, kind, item.payload, sdk)
+            continue
+        try:
+            raw = decode(item.payload)
+            if not isinstance(raw, dict):
+                raise Unreadable("the event is not a JSON object")
+        except Unreadable as e:
+            batch.malformed.append(malformed(record, offset, number, str(e), item.payload, event_id))
+            continue
+        if raw.get("type") == "transaction":
+            _tally(batch, record, "counted", "transaction", "", sdk)
+        else:
+            yield Found(record, offset, number, raw, event_id, sent_at, sdk, len(item.payload), item.payload)
+
+
+def _store_event(record: Received, offset: str, body: bytes, batch: Batch) -> Found:
+    sdk = _client(record)
+    _tally(batch, record, "received", "event", "", sdk)
+    payload = _unwrapped(body)
+    raw = decode(payload)
+    if not isinstance(raw, dict):
+        raise Unreadable("the event is not a JSON object")
+    return Found(record, offset, 0, raw, record.meta.get("event_id", ""), "", sdk, len(payload), payload)
+
+
+def _unwrapped(body: bytes) -> bytes:
+    """raven-node sends base64 of zlib of JSON, and says nothing of it in the headers."""
+    if body.lstrip()[:1] == b"{":
+        return body
+    try:
+        plain = base64.b64decode(body, validate=False)
+    except binascii.Error as e:
+        raise Unreadable("the body is neither JSON nor base64") from e
+    if plain[:1] == b"{":
+        return plain
+    return inflate(plain, "deflate", limits.store_inflated_bytes_max)
+
+
+def _is_envelope(record: Received, body: bytes) -> bool:
+    """Some senders post envelopes to /store/ and say so in the Content-Type."""
+    return record.door == "store" and record.meta.get("content_type", "").startswith("application/x-sentry-envelope")
+
+
+# ---- what browsers report by themselves ----------------------------------------------------------
+
+
+def _security(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[Found]:
+    """A CSP violation as an event: grouped by directive and blocked origin."""
+    raw = decode(body)
+    reports = raw if isinstance(raw, list) else [raw]
+    for number, report in enumerate(reports[: limits.reports_max]):
+        sdk = _client(record)
+        _tally(batch, record, "received", "security", "", sdk)
+        inner = report.get("csp-report") or report.get("body") if isinstance(report, dict) else None
+        if not isinstance(inner, dict):
+            data = msgspec.json.encode(report)
+            batch.malformed.append(malformed(record, offset, number, "no csp-report in the report", data))
+            continue
+        yield Found(record, offset, number, _csp_event(inner, record), "", "", sdk, len(body), body)
+
+
+def _csp_event(report: dict[str, Json], record: Received) -> dict[str, Json]:
+    directive = text(report.get("effective-directive") or report.get("violated-directive"), 100) or "unknown"
+    blocked = text(report.get("blocked-uri"), 200) or "inline"
+    origin = "/".join(blocked.split("/")[:3])
+    return {
+        "type": "csp",
+        "platform": "javascript",
+        "level": "warning",
+        "logger": "csp",
+        "message": f"Blocked '{directive}' from '{origin}'",
+        "fingerprint": ["csp", directive, origin],
+        "request": {"url": text(report.get("document-uri")), "headers": {"Referer": text(report.get("referrer"))}},
+        "extra": {"csp": report},
+        "timestamp": record.received_at,
+    }
+
+
+# ---- items that are no events --------------------------------------------------------------------
+
+
+def _other(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> None:
+    if kind in _counted:
+        _tally(batch, record, "counted", kind, "", sdk)
+        if kind in ("session", "sessions", "client_report"):
+            _figures(batch, record, kind, payload, sdk)
+    else:
+        _tally(batch, record, "dropped", kind, _not_kept.get(kind, "the item type is not known"), sdk)
+
+
+def _figures(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> None:
+    """What sessions and client reports count; an unreadable one is only counted itself."""
+    try:
+        raw = decode(payload)
+    except Unreadable:
+        raw = None
+    if not isinstance(raw, dict):
+        _tally(batch, record, "dropped", kind, "not a JSON object", sdk)
+    elif kind == "session":
+        if raw.get("init") is True or raw.get("status") in ("crashed", "abnormal"):
+            _tally(batch, record, "counted", "session status", text(raw.get("status"), 20) or "ok", sdk)
+    elif kind == "sessions":
+        for entry in _dicts(raw.get("aggregates")):
+            for status in ("exited", "errored", "abnormal", "crashed"):
+                _tally(batch, record, "counted", "session status", status, sdk, _quantity(entry.get(status)))
+    else:
+        for entry in _dicts(raw.get("discarded_events")):
+            category, reason = text(entry.get("category"), 64), text(entry.get("reason"), 64)
+            _tally(batch, record, "lost_by_sender", category, reason, sdk, _quantity(entry.get("quantity")))
+
+
+def _tally(
+    batch: Batch, record: Received, outcome: Outcome, item: str, reason: str, sdk: str, quantity: int = 1
+) -> None:
+    if quantity > 0:
+        batch.tallies.append(Tally(record.project, outcome, item, reason, sdk, quantity))
+
+
+def _quantity(value: Json) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else 0
+
+
+def _dicts(value: Json) -> list[dict[str, Json]]:
+    found = value if isinstance(value, list) else []
+    return [entry for entry in found[: limits.reports_max] if isinstance(entry, dict)]
+
+
+def _sdk(value: Json) -> str:
+    if not isinstance(value, dict):
+        return ""
+    name, version = text(value.get("name"), 100), text(value.get("version"), 50)
+    return f"{name}/{version}" if name else ""
+
+
+def _client(record: Received) -> str:
+    """By its own word; browsers send only a User-Agent, whose first word is enough to tell them apart."""
+    return cut(clean(record.meta.get("client", "")).partition(" ")[0], 100)
+
+
+def _int(digits: str) -> int | str:
+    return int(digits) if len(digits) < 4000 else f"a number of {len(digits)} digits"
