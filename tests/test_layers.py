@@ -42,6 +42,7 @@ may_import: dict[str, set[str]] = {
     "cli": {"*"},
     "": {"guard"},  # the package itself: lazily, for its public names
 }
+made_of = {"fastapi": {"starlette"}, "flask": {"werkzeug"}, "django": {"asgiref"}}
 standard_library_only = leaves | {"fingerprint", "diagnosis"}
 
 
@@ -114,8 +115,8 @@ def test_guard_client_and_the_pure_middle_need_only_the_standard_library(path: P
         return
     for imported, line, only_types in imports(path):
         top = imported.split(".")[0]
-        # a framework may be named in the file that is named after it, and there alone; FastAPI is made of Starlette
-        own = {framework} | ({"starlette"} if framework == "fastapi" else set())
+        # a framework may be named in the file that is named after it, and there alone, with what it is made of
+        own = {framework} | made_of.get(framework, set())
         if unit in ("guard", "client") and (top in own or only_types):
             continue
         assert top in sys.stdlib_module_names or top == "fivehundred", f"{path}:{line}: {unit} may not import {top}"

@@ -16,12 +16,11 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.conf import settings
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.urls import get_resolver, get_urlconf
 from django.views import defaults
 
 from fivehundred import limits
 from fivehundred.guard import duplicates
-from fivehundred.guard.asgi import cancelled
+from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.guard import Guard as Core
 from fivehundred.guard.outgoing import (
     Aborted,
@@ -55,6 +54,7 @@ class Guard:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        self.core.begin()
         if self.is_async:
             return self._async(request)
         try:
@@ -164,11 +164,9 @@ def _saw(sender: object, request: HttpRequest | None = None, **rest: object) -> 
 
 
 def _is_default_page(response: HttpResponseBase) -> bool:
-    """Whether this is Django's own page: the bare one, or the debugger; an own handler500 or 500.html is kept."""
+    """Whether this is Django's own page: the bare one, or the debugger. What handler500 or a 500.html made is kept."""
     if settings.DEBUG:
         return True
-    if get_resolver(get_urlconf()).resolve_error_handler(500) is not defaults.server_error:
-        return False
     page = defaults.ERROR_PAGE_TEMPLATE % {"title": "Server Error (500)", "details": ""}
     return bool(getattr(response, "content", b"") == page.encode())
 

@@ -5,7 +5,7 @@ RFC 6455 section 7.4.1 has 1011 for a server that met an unexpected condition; a
 
 from __future__ import annotations
 
-from fivehundred.guard.asgi import AsgiApp, Exchange, Message, cancelled, raw
+from fivehundred.guard.exchange import AsgiApp, Exchange, Message, cancelled, raw
 from fivehundred.guard.outgoing import client_gone, ends_process
 
 

@@ -49,6 +49,7 @@ class WsgiGuard:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if key in environ:
             return self.app(environ, start_response)
+        self.guard.begin()
         exchange = environ[key] = Exchange(self.guard, environ, start_response)
         # a body is to come: what the application reads of it is part of the report
         if environ.get("CONTENT_LENGTH") not in _EMPTY or "HTTP_TRANSFER_ENCODING" in environ:

@@ -1,0 +1,327 @@
+"""One HTTP request of ASGI and its response, message by message.
+
+The start of a response is held back until its first bytes exist, so that whatever fails before them is answered whole,
+and a framework's own page for an exception can be replaced. What fails after them is reported and raised into the
+server, which breaks the connection so that the client can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from fivehundred import limits
+from fivehundred.guard import cors, duplicates
+from fivehundred.guard.outgoing import (
+    Aborted,
+    BrokenPromise,
+    check_raw,
+    client_gone,
+    ends_process,
+    error_event,
+    exposed,
+    granted,
+    handled_now,
+    has_reference,
+    referenced,
+)
+from fivehundred.guard.request import RequestParts
+from fivehundred.problem import Answer, Headers, reference_header
+
+if TYPE_CHECKING:
+    from fivehundred.guard.guard import Guard
+
+Scope: TypeAlias = "MutableMapping[str, Any]"
+Message: TypeAlias = "MutableMapping[str, Any]"
+Receive: TypeAlias = "Callable[[], Awaitable[Message]]"
+Send: TypeAlias = "Callable[[Message], Awaitable[None]]"
+AsgiApp: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
+
+key: Final = "fivehundred.exchange"  # in the scope while the application runs
+
+
+class Exchange:
+    """One request and its response. What runs inside finds it in the scope to tell what it knows (``inner``)."""
+
+    __slots__ = (
+        "body",
+        "done",
+        "ended",
+        "gone",
+        "guard",
+        "held",
+        "inner",
+        "origin",
+        "read",
+        "scope",
+        "sent",
+        "server_receive",
+        "server_send",
+        "start",
+        "torn",
+        "trace",
+    )
+
+    def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
+        self.guard = guard
+        self.scope = scope
+        self.server_receive = receive
+        self.server_send = send
+        self.start: Message = {}  # empty until the application starts a response
+        self.sent = False  # the start is out
+        self.done = False  # the last byte is out
+        self.held: list[bytes] | None = None  # the body of a 5xx while it is not clear whose it is
+        self.origin: BaseException | None = None  # what that 5xx is about
+        self.trace: TracebackType | None = None  # of it: frameworks take it off once they have answered
+        self.inner: BaseException | None = None  # failed behind a middleware that hides it (see guard/starlette.py)
+        self.torn = False  # and that was after the inner response had begun
+        self.body: list[bytes] = []
+        self.read = False  # the whole request body was received
+        self.gone = False
+        self.ended = True  # the last chunk ended an event, so an event may follow
+
+    async def receive(self) -> Message:
+        message = await self.server_receive()
+        if message["type"] == "http.request":
+            self.read = not message.get("more_body", False)
+            chunk = message.get("body", b"")
+            if chunk:
+                room = limits.request_body_bytes_max - sum(map(len, self.body))
+                if room > 0:
+                    self.body.append(chunk[:room])
+        elif message["type"] == "http.disconnect":
+            self.gone = not self.done
+        return message
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            await self._starts(message)
+        elif kind != "http.response.body":
+            await self._other(message)
+        elif self.sent:
+            await self._continues(message)
+        else:
+            await self._begins(message)
+
+    # ---- the response, message by message --------------------------------------------------------
+
+    async def _starts(self, message: Message) -> None:
+        if self.sent:
+            raise BrokenPromise("the application started a second response")
+        headers = message.get("headers", ())
+        check_raw(headers)
+        self.start, self.held = message, None
+        if message["status"] >= 500:
+            self._fails()
+        elif any(v.startswith(b"text/event-stream") for k, v in headers if k.lower() == b"content-type"):
+            await self._commit()
+
+    def _fails(self) -> None:
+        """A 5xx that the application sends. With an exception in flight it waits until that arrives or does not."""
+        headers = text(self.start.get("headers", ()))
+        if has_reference(headers):
+            return
+        exc = handled_now() or self.inner
+        if exc is not None:
+            self.held, self.origin, self.trace = [], exc, exc.__traceback__
+        else:
+            found = self.guard.returned(self.start["status"], self.parts()).headers
+            self.start = {**self.start, "headers": raw(referenced(headers, found))}
+
+    async def _begins(self, message: Message) -> None:
+        """A body message while the start is held: the first bytes, or the end, let it go."""
+        if not self.start:
+            raise BrokenPromise("the application sent a body before it started a response")
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        if self.held is not None:
+            self.held.append(chunk)
+            if not more or sum(map(len, self.held)) > limits.held_body_bytes_max:
+                self.done = not more
+                if more:  # too much to hold back; what is left goes on as it comes
+                    await self._own(cors_lost=False)
+            return
+        if self.torn or (not chunk and more):
+            return  # nothing to send yet, and so nothing that could not be answered yet
+        await self._commit()
+        await self._continues(message)
+
+    async def _continues(self, message: Message) -> None:
+        if message.get("more_body", False):
+            await self._out(message)
+            self.ended = message.get("body", b"").endswith((b"\n\n", b"\r\n\r\n"))
+        elif not self.torn:  # else a middleware would end a broken stream as if it were whole
+            self.done = True
+            await self._out(message)
+
+    async def _other(self, message: Message) -> None:
+        """Extensions: files by path or descriptor are a whole body, the rest is passed on."""
+        if message["type"] in ("http.response.pathsend", "http.response.zerocopysend"):
+            await self._commit()
+            self.done = not message.get("more_body", False)
+        await self._out(message)
+
+    async def _commit(self) -> None:
+        if not self.sent:
+            if not self.start:
+                raise BrokenPromise("the application sent a body before it started a response")
+            self.sent = True
+            await self._out(self.start)
+
+    async def _out(self, message: Message) -> None:
+        try:
+            await self.server_send(message)
+        except OSError:  # what a server raises when nobody is there any more (ASGI, since 2.4)
+            self.gone = True
+            raise
+
+    async def _own(self, *, cors_lost: bool) -> None:
+        """The held 5xx is the application's own: it goes out as it is, reported and with the reference."""
+        headers, body = text(self.start.get("headers", ())), b"".join(self.held or ())
+        self.held = None
+        if self.origin is not None:
+            self.origin.__traceback__ = self.origin.__traceback__ or self.trace
+            reference = self.guard.report(self.origin, self.parts(), status=self.start["status"])
+            headers = referenced(headers, [(reference_header, reference)])
+        await self._deliver(self.start["status"], headers, body, more=not self.done, cors_lost=cors_lost)
+
+    async def _deliver(self, status: int, headers: Headers, body: bytes, *, more: bool, cors_lost: bool) -> None:
+        """Sends a response, through the application's CORS middleware where that has not seen it."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": status, "headers": raw(headers)})
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": raw(exposed(text(message["headers"])))}
+            await self.server_send(message)
+
+        self.sent, self.done = True, not more
+        through = cors.around(app, self.scope) if cors_lost else app
+        try:
+            await through(self.scope, self.server_receive, send)
+        except OSError:
+            self.gone = True
+
+    # ---- the end ---------------------------------------------------------------------------------
+
+    async def finish(self) -> None:
+        """The application returned and the response is not complete, or is held."""
+        if self.gone:
+            return
+        if self.held is not None and self.done:
+            await self._own(cors_lost=False)
+        elif self.inner is not None:
+            raise self.inner
+        else:
+            raise BrokenPromise("the application returned without completing its response")
+
+    async def failed(self, exc: BaseException) -> None:
+        """Answers an exception; after the first byte raises, so that the server breaks the connection."""
+        if ends_process(exc) or cancelled(exc):
+            raise exc
+        if client_gone(exc) or (self.gone and _follows_from_gone(exc)):
+            return
+        if self.done and self.held is None:  # a background task: the response is whole
+            self.guard.report(exc, self.parts(), status=None)
+        elif self.sent:
+            await self._break(exc)
+        elif self.done and not self._is_default_page():
+            await self._own(cors_lost=True)
+        else:
+            await self._answer(self.guard.handle(exc, self.parts()))
+
+    def _is_default_page(self) -> bool:
+        """Whether what is held is the framework's page for any exception, or its debugger, and nobody's own answer."""
+        if getattr(self.scope.get("app"), "debug", False):
+            return True
+        return b"".join(self.held or ()) in (b"Internal Server Error", b"")
+
+    async def _break(self, exc: BaseException) -> None:
+        if isinstance(exc, Aborted):  # reported already, further in
+            raise exc
+        reference = self.guard.report(exc, self.parts(), status=self.start["status"])
+        if self.ended and any(v.startswith(b"text/event-stream") for _, v in self.start.get("headers", ())):
+            await self._out({"type": "http.response.body", "body": error_event(reference), "more_body": True})
+        aborted = exc if isinstance(exc, Exception) else Aborted()
+        duplicates.mark(aborted)
+        raise aborted from None
+
+    async def _answer(self, answer: Answer) -> None:
+        await self._drain()
+        lost = cors.known(self.scope)  # else what the application itself had granted is all there is to know
+        kept = () if lost else text(self.start.get("headers", ()))
+        body = b"" if self.scope["method"] == "HEAD" else answer.body
+        await self._deliver(answer.status, granted(answer.headers, kept), body, more=False, cors_lost=lost)
+
+    async def _drain(self) -> None:
+        """Reads an unread request body away, within bounds: some servers reset the connection over it."""
+        if self.read or not _has_body(self.scope):
+            return
+        left = limits.drain_bytes_max
+        try:
+            async with asyncio.timeout(limits.drain_s_max):
+                while left > 0 and not self.read:
+                    message = await self.server_receive()
+                    self.read = not message.get("more_body", False)
+                    left -= len(message.get("body", b""))
+        except (TimeoutError, RuntimeError, OSError):
+            return  # a slow client, a server of another event loop, or nobody: the answer goes out regardless
+
+    def parts(self) -> RequestParts:
+        scope = self.scope
+        headers = text(scope.get("headers", ()))
+        server = scope.get("server") or ("", None)
+        return RequestParts(
+            method=scope.get("method", "GET"),
+            scheme=scope.get("scheme", "http"),
+            host=next((v for k, v in headers if k == "host"), str(server[0])),
+            path=scope.get("path", ""),
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers=headers,
+            peer=str((scope.get("client") or ("",))[0]),
+            protocol=scope.get("http_version", ""),
+            route=_route(scope),
+            body=b"".join(self.body),
+        )
+
+
+def cancelled(exc: BaseException) -> bool:
+    """Whether somebody really cancelled this request, or is closing its coroutine; an application can only raise it."""
+    if not isinstance(exc, asyncio.CancelledError | GeneratorExit):
+        return False
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs here: the coroutine is being thrown away
+        return True
+    return task is None or (isinstance(exc, asyncio.CancelledError) and task.cancelling() > 0)
+
+
+def _follows_from_gone(exc: BaseException) -> bool:
+    """Whether this is what a request fails with because its client went away."""
+    if isinstance(exc, OSError | asyncio.CancelledError):
+        return True
+    return isinstance(exc, RuntimeError) and exc.args == ("No response returned.",)  # Starlette's middleware
+
+
+def _has_body(scope: Scope) -> bool:
+    sizes = [v for k, v in scope.get("headers", ()) if k in (b"content-length", b"transfer-encoding")]
+    return any(v != b"0" for v in sizes) and all(k != b"expect" for k, _ in scope.get("headers", ()))
+
+
+def _route(scope: Scope) -> str:
+    """The template that matched, with the prefix of its mount. Starlette and FastAPI leave the route in the scope."""
+    path = getattr(scope.get("route"), "path", "")
+    mounted = str(scope.get("root_path", ""))[len(str(scope.get("app_root_path", scope.get("root_path", "")))) :]
+    return mounted + path if isinstance(path, str) and path else ""
+
+
+def text(headers: Any) -> Headers:
+    return [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
+
+
+def raw(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers]

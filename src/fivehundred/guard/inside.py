@@ -1,0 +1,59 @@
+"""Sees an exception behind Starlette's BaseHTTPMiddleware, which ends a stream that broke as if it were whole.
+
+Works on what an application object shows (``user_middleware``, ``build_middleware_stack``), so nothing is imported;
+an application without such middleware is left as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fivehundred.guard.exchange import AsgiApp, Exchange, Message, Receive, Scope, Send, key
+
+
+def see_inside(app: Any) -> None:
+    """Adds the innermost middleware when the stack is built; to be called before that."""
+    build = getattr(app, "build_middleware_stack", None)
+    if build is None or "see_inside" in app.__dict__:
+        return
+
+    def build_seen() -> AsgiApp:
+        hiding = next((entry for entry in app.user_middleware if _hides(entry)), None)
+        if hiding is not None:
+            app.user_middleware = [*app.user_middleware, type(hiding)(Inside)]
+        stack: AsgiApp = build()
+        return stack
+
+    app.__dict__["see_inside"] = True
+    app.__dict__["build_middleware_stack"] = build_seen
+
+
+def _hides(entry: Any) -> bool:
+    cls = getattr(entry, "cls", None)
+    return isinstance(cls, type) and any(base.__name__ == "BaseHTTPMiddleware" for base in cls.__mro__)
+
+
+class Inside:
+    """The innermost middleware: tells the Guard's exchange what failed here, and whether a response had begun."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = scope.get(key)
+        if not isinstance(exchange, Exchange):
+            return await self.app(scope, receive, send)
+        begun = complete = False
+
+        async def note(message: Message) -> None:
+            nonlocal begun, complete
+            begun = True
+            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note)
+        except Exception as exc:
+            if not complete:
+                exchange.inner, exchange.torn = exc, begun
+            raise
