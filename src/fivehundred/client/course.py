@@ -1,0 +1,158 @@
+"""The course of one call: what was tried, what is left of its time, and whether to go on. It sends nothing itself.
+
+An adapter asks ``may_send``, sends, and reports ``succeeded`` or ``failed``. Both the blocking and the asynchronous
+world run on it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from fivehundred.client import policy as rules
+from fivehundred.client.errors import Attempt, Facts, safe_url
+from fivehundred.client.hooks import Hook, Notice, tell
+from fivehundred.client.origin import Origin
+from fivehundred.client.policy import Outcome, Policy, Request
+from fivehundred.client.problem_reader import Problem
+from fivehundred.client.scope import Scope, scope
+from fivehundred.client.switches import switches
+
+
+class Course:
+    __slots__ = (
+        *("_attempts", "_began", "_hooks", "_last", "_origin", "_policy", "_request", "_stopped", "_ticket", "_url"),
+        *("_waited", "attempts_max", "clock", "deadline", "number", "outer"),
+    )
+
+    def __init__(
+        self,
+        policy: Policy,
+        origin: Origin,
+        request: Request,
+        url: str,
+        hooks: Sequence[Hook] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.clock = clock
+        self.outer = scope.get()
+        self._began = clock()
+        self.deadline = min(self._began + policy.call_s, self.outer.deadline)
+        self.attempts_max = _attempts_max(policy, self.outer)
+        self.number = 0
+        self._policy, self._origin, self._request, self._url, self._hooks = policy, origin, request, url, hooks
+        self._attempts: list[Attempt] = []
+        self._last: Outcome | None = None
+        self._stopped = ""
+        self._ticket = 0
+        self._waited = 0.0
+
+    @property
+    def retries(self) -> bool:
+        """Whether this layer would try again: then those below must not."""
+        return self.attempts_max > 1 and (self._request.keyed or self._request.method in rules.idempotent_methods)
+
+    def may_send(self) -> bool:
+        """Begins an attempt; False: the call has failed, see ``facts``."""
+        now = self.clock()
+        if now >= self.deadline:
+            self._refuse(Outcome(failure="deadline"), "the deadline has passed")
+            return False
+        ticket = self._origin.admit(now) if switches.active and not switches.testing else 0
+        if ticket is None:
+            self._refuse(Outcome(failure="not sent"), "the breaker is open")
+            return False
+        self._ticket = ticket
+        self.number += 1
+        self._began = now
+        return True
+
+    def _refuse(self, outcome: Outcome, why: str) -> None:
+        """The answer to an earlier attempt tells more than that a further one was not sent."""
+        self._last = self._last or outcome
+        self._stopped = self._stopped or why
+
+    def attempt_s(self) -> float:
+        """What the attempt that has begun may take until the head of its answer is there."""
+        return min(self._policy.attempt_s, self.deadline - self._began)
+
+    @property
+    def attempt_ends(self) -> float:
+        return self._began + self.attempt_s()
+
+    def succeeded(self) -> None:
+        if switches.active and not switches.testing:
+            self._origin.succeeded(self.clock(), self._ticket)
+
+    def failed(self, outcome: Outcome) -> float | None:
+        """The wait before the next attempt; None: this was the last."""
+        now = self.clock()
+        if outcome.failure == "timeout" and now >= self.deadline - 0.005:  # a socket's clock is not ours
+            outcome = replace(outcome, failure="deadline")
+        opened = self._record(now, outcome)
+        reference = outcome.told.reference if outcome.told else ""
+        attempt = Attempt(self.number, self._waited, now - self._began, outcome.status, outcome.failure, reference)
+        self._attempts.append(attempt)
+        previous, self._last = self._last, outcome
+        wait = self._next(now, outcome, previous)
+        self._waited = wait or 0.0
+        notice = Notice(self._request.method, safe_url(self._url), attempt, wait, self._stopped, opened)
+        tell(self._hooks, notice)
+        return wait
+
+    def _record(self, now: float, outcome: Outcome) -> bool:
+        if not switches.active or switches.testing:
+            return False
+        overload = rules.is_overload(outcome) or outcome.failure == "deadline"
+        return self._origin.failed(now, self._ticket, overload=overload)
+
+    def _next(self, now: float, outcome: Outcome, previous: Outcome | None) -> float | None:
+        self._stopped = rules.refusal(self._policy, self._request, outcome, previous)
+        if self._stopped:
+            return None
+        if self.number >= self.attempts_max:
+            self._stopped = _no_more(self._policy, self.outer)
+            return None
+        wait = rules.wait_s(self.number, outcome.retry_after, random.random)
+        if now + wait >= self.deadline:
+            self._stopped = "the wait would pass the deadline"
+        elif switches.testing:
+            return 0.0
+        elif self._origin.open_at(now + wait):
+            self._stopped = "the breaker is open"
+        elif not self._origin.take(now, rules.cost(outcome)):
+            self._stopped = "the retries that past successes have earned are used up"
+        return None if self._stopped else wait
+
+    def facts(self) -> Facts:
+        last = self._last or Outcome(failure="deadline")
+        told = last.told
+        return Facts(
+            method=self._request.method,
+            url=safe_url(self._url),
+            status=last.status,
+            failure=last.failure,
+            problem=told.problem if told else Problem(),
+            reference=told.reference if told else "",
+            trace_id=told.trace_id if told else "",
+            retryable=rules.retryable(last),
+            retry_after=last.retry_after,
+            stopped=self._stopped,
+            attempts=tuple(self._attempts),
+        )
+
+
+def _attempts_max(policy: Policy, outer: Scope) -> int:
+    if outer.retried or not switches.active:
+        return 1
+    return min(policy.attempts_max, switches.testing) if switches.testing else policy.attempts_max
+
+
+def _no_more(policy: Policy, outer: Scope) -> str:
+    if outer.retried:
+        return "a layer above retries"
+    if not switches.active:
+        return "retries are switched off"
+    return "" if policy.attempts_max > 1 else "this client makes one attempt"

@@ -1,0 +1,98 @@
+"""Runs a call along its course: send, judge, wait, send again. One loop for blocking adapters, one for asynchronous.
+
+Everything that is particular to a library is behind ``Wire`` and ``AsyncWire``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol, TypeVar
+
+from fivehundred.client.course import Course
+from fivehundred.client.errors import Facts
+from fivehundred.client.policy import Outcome
+from fivehundred.client.scope import Scope, scope
+
+A = TypeVar("A")
+B = TypeVar("B", contravariant=True)
+
+
+class Judge(Protocol[B]):
+    """What both kinds of wire know."""
+
+    def bad(self, answer: B) -> Outcome | None:
+        """How a whole answer failed; None: it did not."""
+
+    def broken(self, error: Exception) -> Outcome | None:
+        """How an exception of the library ended the attempt; None: it is not a matter of the network."""
+
+    def error(self, facts: Facts, answer: B | None, cause: Exception | None) -> Exception: ...
+
+
+class Wire(Judge[A], Protocol[A]):
+    def send(self, course: Course) -> A:
+        """Sends once and receives all that this call receives, within ``course.attempt_s()`` and its deadline."""
+
+
+class AsyncWire(Judge[A], Protocol[A]):
+    async def send(self, course: Course) -> A: ...
+
+
+def exchange(course: Course, wire: Wire[A], raises: bool = True) -> A:
+    answer: A | None = None
+    cause: Exception | None = None
+    while course.may_send():
+        answer = cause = outcome = None
+        token = scope.set(Scope(course.deadline, True)) if course.retries else None
+        try:
+            answer = wire.send(course)
+        except Exception as error:
+            outcome, cause = wire.broken(error), error
+            if outcome is None:
+                raise
+        finally:
+            if token is not None:
+                scope.reset(token)
+        if answer is not None:
+            outcome = wire.bad(answer)
+            if outcome is None:
+                course.succeeded()
+                return answer
+        wait = course.failed(outcome or Outcome())
+        if wait is None:
+            break
+        if wait:
+            time.sleep(wait)
+    if answer is not None and not raises:
+        return answer
+    raise wire.error(course.facts(), answer, cause) from cause
+
+
+async def exchange_async(course: Course, wire: AsyncWire[A], raises: bool = True) -> A:
+    answer: A | None = None
+    cause: Exception | None = None
+    while course.may_send():
+        answer = cause = outcome = None
+        token = scope.set(Scope(course.deadline, True)) if course.retries else None
+        try:
+            answer = await wire.send(course)
+        except Exception as error:
+            outcome, cause = wire.broken(error), error
+            if outcome is None:
+                raise
+        finally:
+            if token is not None:
+                scope.reset(token)
+        if answer is not None:
+            outcome = wire.bad(answer)
+            if outcome is None:
+                course.succeeded()
+                return answer
+        wait = course.failed(outcome or Outcome())
+        if wait is None:
+            break
+        await asyncio.sleep(wait)
+    if answer is not None and not raises:
+        return answer
+    raise wire.error(course.facts(), answer, cause) from cause

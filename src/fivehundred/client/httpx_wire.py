@@ -1,0 +1,224 @@
+"""What httpx and httpx2 have in common: one call over either. It imports neither; ``Library`` holds their classes.
+
+The two libraries differ in name and not in what is used here, so both adapters are short and this is written once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fivehundred import limits
+from fivehundred.client import errors
+from fivehundred.client.course import Course
+from fivehundred.client.hooks import Hook
+from fivehundred.client.keys import key_header
+from fivehundred.client.origin import origin
+from fivehundred.client.policy import Outcome, Policy, Request
+from fivehundred.client.problem_reader import read
+from fivehundred.client.retry_after import retry_after_s
+from fivehundred.client.scope import attempt_header, deadline_header
+from fivehundred.client.sockets import left_s, within
+from fivehundred.client.switches import switches
+
+whole_key: Final = "fivehundred.whole"  # request extension: the body is read as a whole, not streamed
+sendable_key: Final = "fivehundred.sendable"  # request extension: the body begins anew each time it is read
+_part_bytes: Final = 64 * limits.KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The classes of httpx or httpx2."""
+
+    module: Any
+    named: dict[type[errors.CallFailed], Any]  # the adapter's own classes for errors with an answer
+    home: str  # the adapter's module, for the classes that are made on the way
+
+    def class_for(self, kind: type[errors.CallFailed], cause: type[Exception]) -> Any:
+        return self.named.get(kind) or _mixed(kind, cause, self.home)
+
+
+@functools.cache
+def _mixed(kind: Any, cause: Any, home: str) -> Any:
+    """A call without an answer is also the very exception that the library raised: ConnectError, ReadTimeout ..."""
+    return type(kind.__name__, (kind, cause), {"__module__": home, "__doc__": kind.__doc__})
+
+
+class Call:
+    """One call, whichever of the two worlds it is in."""
+
+    def __init__(self, library: Library, inner: Any, request: Any) -> None:
+        self.library, self.inner, self.request = library, inner, request
+        self.extensions: dict[str, Any] = request.extensions
+        self.timeout: dict[str, float | None] = self.extensions.get("timeout") or {}
+        self.status: int | None = None  # of an answer whose body is being read
+        self.body_whole = True
+        self.body = b""
+
+    def course(self, policy: Policy, hooks: tuple[Hook, ...]) -> Course:
+        request = self.request
+        url = request.url
+        port = url.port
+        name = f"{url.scheme}://{url.host}" if port is None else f"{url.scheme}://{url.host}:{port}"
+        asked = Request(request.method.upper(), key_header in request.headers, self._unsendable())
+        return Course(policy, origin(name), asked, name + url.path, hooks)
+
+    def _unsendable(self) -> str:
+        if self.extensions.get(sendable_key) or isinstance(self.request.stream, self.library.module.ByteStream):
+            return ""
+        return "its body is a stream that can be read only once"
+
+    def prepare(self, course: Course) -> float:
+        """Headers and time-outs of the next attempt; how long it may take."""
+        self.status, self.body, self.body_whole = None, b"", True
+        seconds = course.attempt_s()
+        if switches.active:
+            if course.retries:
+                self.request.headers[attempt_header] = str(course.number)
+            self.request.headers[deadline_header] = str(int(seconds * 1000))
+        timeout = {name: _at_most(self.timeout.get(name), seconds) for name in ("connect", "read", "write", "pool")}
+        self.request.extensions = {**self.extensions, "timeout": timeout}
+        return seconds
+
+    def failed_status(self, response: Any) -> bool:
+        self.status = response.status_code
+        return response.status_code >= 500 or response.status_code == 429
+
+    def keep(self, response: Any, chunks: list[bytes]) -> None:
+        """The body that has been read takes the place of the one on the wire."""
+        response.stream = self.library.module.ByteStream(b"".join(chunks))
+
+    def keep_error(self, response: Any, chunks: list[bytes]) -> None:
+        self.keep(response, chunks)
+        response.request = self.request
+        try:
+            self.body = response.read()
+        except self.library.module.DecodingError:
+            self.body, self.body_whole = b"".join(chunks), False
+
+    def bad(self, answer: Any) -> Outcome | None:
+        if answer.status_code < 500 and answer.status_code != 429:
+            return None
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        told = read(headers, self.body, self.body_whole)
+        wait = retry_after_s(headers.get("retry-after", ""), time.time())
+        return Outcome(answer.status_code, told=told, retry_after=wait, body=self.body)
+
+    def broken(self, error: Exception) -> Outcome | None:
+        failure = self._failure(error)
+        return Outcome(self.status, failure) if failure else None
+
+    def _failure(self, error: Exception) -> str:
+        """ "" for what is no matter of the network: a bad address, a certificate, a protocol of another kind."""
+        module = self.library.module
+        if isinstance(error, module.ConnectError) and "certificate" in str(error).lower():
+            return ""
+        if isinstance(error, module.ConnectError | module.ConnectTimeout | module.PoolTimeout | module.ProxyError):
+            return "connect"  # the request has not left
+        if isinstance(error, module.TimeoutException | TimeoutError):
+            return "timeout"
+        if isinstance(error, module.NetworkError | module.RemoteProtocolError):
+            return "reset" if self.status is None else "cut"
+        return ""
+
+    def error(self, facts: errors.Facts, answer: Any, cause: Exception | None) -> Exception:
+        module = self.library.module
+        cause_class = type(cause) if isinstance(cause, module.TransportError) else module.ReadTimeout
+        error: Exception = self.library.class_for(errors.class_for(facts), cause_class)(facts, answer)
+        if isinstance(error, module.HTTPError):
+            error.request = self.request
+        return error
+
+
+class BlockingCall(Call):
+    def send(self, course: Course) -> Any:
+        self.prepare(course)
+        with within(course.attempt_ends):
+            response = self.inner.handle_request(self.request)
+            if self.failed_status(response):
+                self._read_error(response)
+        if self.extensions.get(whole_key) and response.status_code < 500 and response.status_code != 429:
+            with within(course.deadline):
+                self._read_whole(response)
+        return response
+
+    def _read_whole(self, response: Any) -> None:
+        try:
+            chunks = list(_until_limit(response.stream, self.library))
+        finally:
+            response.stream.close()
+        self.keep(response, chunks)
+
+    def _read_error(self, response: Any) -> None:
+        """What comes of an error's body, within bounds, is kept though the rest be missing."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            for chunk in _until_limit(response.stream, self.library):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > limits.error_body_bytes_max:
+                    self.body_whole = False
+                    break
+        except self.library.module.TransportError:
+            self.body_whole = False
+        response.stream.close()
+        self.keep_error(response, chunks)
+
+
+class AsyncCall(Call):
+    async def send(self, course: Course) -> Any:
+        seconds = self.prepare(course)
+        async with asyncio.timeout(seconds):
+            response = await self.inner.handle_async_request(self.request)
+        if self.failed_status(response):
+            await self._read_error(response, course.attempt_ends - course.clock())
+        elif self.extensions.get(whole_key):
+            async with asyncio.timeout(course.deadline - course.clock()):
+                await self._read_whole(response)
+        return response
+
+    async def _read_whole(self, response: Any) -> None:
+        try:
+            chunks = [chunk async for chunk in response.stream]
+        finally:
+            await response.stream.aclose()
+        self.keep(response, chunks)
+
+    async def _read_error(self, response: Any, seconds: float) -> None:
+        chunks: list[bytes] = []
+        try:
+            async with asyncio.timeout(seconds):
+                await self._gather(response.stream, chunks)
+        except (self.library.module.TransportError, TimeoutError):
+            self.body_whole = False
+        await response.stream.aclose()
+        self.keep_error(response, chunks)
+
+    async def _gather(self, stream: AsyncIterator[bytes], chunks: list[bytes]) -> None:
+        size = 0
+        async for chunk in stream:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limits.error_body_bytes_max:
+                self.body_whole = False
+                return
+
+
+def _at_most(timeout: float | None, seconds: float) -> float:
+    return seconds if timeout is None else min(timeout, seconds)
+
+
+def _until_limit(stream: Any, library: Library) -> Iterator[bytes]:
+    """Between two pieces the clock is looked at: the only bound where the transport below is not ours to shape."""
+    for chunk in stream:
+        yield chunk
+        if left_s(None) == _out_of_time:
+            raise library.module.ReadTimeout("the deadline passed while the body was read")
+
+
+_out_of_time: Final = 0.001

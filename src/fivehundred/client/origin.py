@@ -1,0 +1,76 @@
+"""What this process remembers of each origin: its breaker and its budget, behind one lock.
+
+Threads share an origin; a forked child begins with none, because its parent's locks may be held and its parent's
+budget is the parent's. The least recently met origins are forgotten past ``limits.origins_max``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from fivehundred import limits
+from fivehundred.client.breaker import Breaker
+from fivehundred.client.budget import Budget
+
+
+class Origin:
+    """One scheme, host and port; or a name, for calls that are not HTTP."""
+
+    __slots__ = ("_breaker", "_budget", "_lock", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._lock = threading.Lock()
+        self._breaker = Breaker()
+        self._budget = Budget()
+
+    def admit(self, now: float) -> int | None:
+        if self._breaker.open_until is None:  # read without the lock: one word, and a closed breaker is the rule
+            return 0
+        with self._lock:
+            return self._breaker.admit(now)
+
+    def succeeded(self, now: float, ticket: int) -> None:
+        with self._lock:
+            self._breaker.record(now, ticket, overload=False)
+            self._budget.succeeded(now)
+
+    def failed(self, now: float, ticket: int, *, overload: bool) -> bool:
+        """Whether the breaker has just opened."""
+        with self._lock:
+            return self._breaker.record(now, ticket, overload=overload)
+
+    def open_at(self, now: float) -> bool:
+        """Whether the breaker will still be open at that time."""
+        until = self._breaker.open_until
+        return until is not None and now < until
+
+    def take(self, now: float, cost: float) -> bool:
+        with self._lock:
+            return self._budget.take(now, cost)
+
+
+def origin(name: str) -> Origin:
+    """The one of this process. ``name`` is "https://api.example.com:443"."""
+    found = _origins.get(name)
+    if found is None:
+        with _registry_lock:
+            found = _origins.setdefault(name, Origin(name))
+            while len(_origins) > limits.origins_max:
+                del _origins[next(iter(_origins))]
+    return found
+
+
+def forget_all() -> None:
+    """Begins anew: closed breakers, fresh budgets. For tests, and for the child of a fork."""
+    global _origins, _registry_lock
+    _registry_lock = threading.Lock()
+    _origins = {}
+
+
+_origins: dict[str, Origin] = {}
+_registry_lock = threading.Lock()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_all)

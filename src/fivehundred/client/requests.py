@@ -1,0 +1,344 @@
+"""The Client for requests: ``Session`` instead of ``requests.Session``, or ``Adapter`` mounted on one.
+
+It translates requests' words to ours and back, and wraps requests' own adapter: what is decided is decided in
+``policy.py``. A final 5xx is raised as ``ServerError``, which is a ``requests.HTTPError`` as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+
+from fivehundred import limits
+from fivehundred.client import errors
+from fivehundred.client.course import Course
+from fivehundred.client.exchange import exchange
+from fivehundred.client.hooks import Hook
+from fivehundred.client.keys import key_for, key_header
+from fivehundred.client.origin import origin
+from fivehundred.client.policy import Outcome, Policy, Request
+from fivehundred.client.problem_reader import read
+from fivehundred.client.retry_after import retry_after_s
+from fivehundred.client.scope import Scope, attempt_header, deadline_header, scope
+from fivehundred.client.sockets import ClampedResponse, within
+from fivehundred.client.switches import switches
+
+__all__ = ["Adapter", "NotSent", "Policy", "RateLimited", "ServerError", "Session", "Unavailable"]
+
+
+class ServerError(errors.ServerError, requests.HTTPError):
+    """The server answered 5xx."""
+
+
+class Unavailable(errors.Unavailable, ServerError):
+    """The server answered 502, 503 or 504."""
+
+
+class RateLimited(errors.RateLimited, requests.HTTPError):
+    """The server answered 429."""
+
+
+class NotSent(errors.NotSent, requests.ConnectionError):
+    """The breaker of the origin is open."""
+
+
+class Session(requests.Session):
+    """A ``requests.Session`` that retries what may be retried, and raises ``ServerError`` for a 5xx."""
+
+    def __init__(self, policy: Policy | None = None, hooks: Sequence[Hook] = (), raises: bool = True) -> None:
+        super().__init__()
+        self.policy = policy or Policy()
+        for prefix in ("https://", "http://"):
+            self.mount(prefix, Adapter(policy=self.policy, hooks=hooks, raises=raises))
+
+    def request(
+        self,
+        method: str | bytes,
+        url: str | bytes,
+        params: Any = None,
+        data: Any = None,
+        headers: Mapping[str, str | bytes | None] | None = None,
+        *args: Any,
+        idempotent: bool | str = False,
+        **options: Any,
+    ) -> requests.Response:
+        """``idempotent``: True makes an Idempotency-Key, a text is one; then a POST or PATCH may be sent again."""
+        if idempotent:
+            headers = {**key_for(idempotent), **(headers or {})}
+        return super().request(method, url, params, data, headers, *args, **options)
+
+    def post(
+        self, url: str | bytes, data: Any = None, json: Any = None, *, idempotent: bool | str = False, **options: Any
+    ) -> requests.Response:
+        return self.request("POST", url, data=data, json=json, idempotent=idempotent, **options)
+
+    def patch(
+        self, url: str | bytes, data: Any = None, *, idempotent: bool | str = False, **options: Any
+    ) -> requests.Response:
+        return self.request("PATCH", url, data=data, idempotent=idempotent, **options)
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """The deadline is one for all hops of a redirect."""
+        outer = scope.get()
+        until = min(outer.deadline, time.monotonic() + self.policy.call_s)
+        token = scope.set(Scope(until, outer.retried))
+        try:
+            return super().send(request, **options)
+        finally:
+            scope.reset(token)
+
+
+class Adapter(requests.adapters.BaseAdapter):
+    """Wraps another adapter; without one, requests' own with reads that end at the deadline."""
+
+    def __init__(
+        self,
+        inner: requests.adapters.BaseAdapter | None = None,
+        policy: Policy | None = None,
+        hooks: Sequence[Hook] = (),
+        raises: bool = True,
+    ) -> None:
+        super().__init__()
+        self.inner = inner or _PunctualAdapter()
+        self.policy = policy or Policy()
+        self.hooks = hooks
+        self.raises = raises
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        url = request.url or ""
+        options = {"timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
+        body = _Body(request.body)
+        asked = Request((request.method or "GET").upper(), key_header in request.headers, body.unsendable)
+        course = Course(self.policy, origin(_origin_name(url)), asked, url, self.hooks)
+        return exchange(course, _Wire(self.inner, request, body, options, stream), self.raises)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class _Wire:
+    """One call over requests."""
+
+    def __init__(
+        self,
+        inner: requests.adapters.BaseAdapter,
+        request: requests.PreparedRequest,
+        body: _Body,
+        options: dict[str, Any],
+        stream: bool,
+    ) -> None:
+        self.inner, self.request, self.body, self.stream = inner, request, body, stream
+        self.options, self.timeout = options, options["timeout"]
+        self.status: int | None = None  # of an answer whose body is being read
+
+    def send(self, course: Course) -> requests.Response:
+        self.status = None
+        seconds = course.attempt_s()
+        if course.number > 1:
+            self.body.rewind()
+        if switches.active:
+            _announce(self.request, course, seconds)
+        self.options["timeout"] = _at_most(self.timeout, seconds)
+        with within(course.attempt_ends):
+            response = self.inner.send(self.request, stream=True, **self.options)
+        self.status = response.status_code
+        if self.status >= 500 or self.status == 429:
+            with within(course.attempt_ends):
+                _read_error(response)
+        elif not self.stream:
+            with within(course.deadline):
+                _ = response.content  # requests keeps it; read here, so that a body that is cut can be asked for again
+        return response
+
+    def bad(self, answer: requests.Response) -> Outcome | None:
+        status = answer.status_code
+        if status < 500 and status != 429:
+            return None
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        body = answer.content
+        told = read(headers, body, not isinstance(answer.raw, _Cut))
+        wait = retry_after_s(headers.get("retry-after", ""), time.time())
+        return Outcome(status, told=told, retry_after=wait, body=body)
+
+    def broken(self, error: Exception) -> Outcome | None:
+        failure = _failure(error) if isinstance(error, requests.RequestException) else ""
+        return Outcome(self.status, failure) if failure else None
+
+    def error(self, facts: errors.Facts, answer: requests.Response | None, cause: Exception | None) -> Exception:
+        kind = errors.class_for(facts)
+        cause_class = type(cause) if isinstance(cause, requests.RequestException) else requests.ReadTimeout
+        error = _class(kind, cause_class)(facts, answer)
+        if isinstance(error, requests.RequestException):
+            error.request = self.request
+        return error
+
+
+_classes: Final[dict[type[errors.CallFailed], type[errors.CallFailed]]] = {
+    errors.ServerError: ServerError,
+    errors.Unavailable: Unavailable,
+    errors.RateLimited: RateLimited,
+    errors.NotSent: NotSent,
+}
+
+
+@functools.cache
+def _class(kind: Any, cause: Any) -> type[errors.CallFailed]:
+    """A call without an answer is also the very exception that requests raised: ConnectTimeout, SSLError ..."""
+    return _classes.get(kind) or type(kind.__name__, (kind, cause), {"__module__": __name__, "__doc__": kind.__doc__})
+
+
+def _announce(request: requests.PreparedRequest, course: Course, seconds: float) -> None:
+    headers = request.headers
+    if course.retries:
+        headers[attempt_header] = str(course.number)
+    headers[deadline_header] = str(int(seconds * 1000))
+
+
+def _origin_name(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def _at_most(timeout: Any, seconds: float) -> Any:
+    """requests knows None, a number, a pair, and urllib3's own object, which is left as it is."""
+    if timeout is None:
+        return seconds
+    if isinstance(timeout, int | float):
+        return min(timeout, seconds)
+    if isinstance(timeout, tuple):
+        return tuple(seconds if part is None else min(part, seconds) for part in timeout)
+    return timeout
+
+
+# ---- bodies ---------------------------------------------------------------------------------------
+
+
+class _Body:
+    """A request's body, and whether it can be sent again. One that cannot must never go out a second time: empty."""
+
+    def __init__(self, body: Any) -> None:
+        self._file: Any = None
+        self._start = 0
+        self.unsendable = ""
+        if body is None or isinstance(body, str | bytes | bytearray):
+            return
+        try:
+            self._start = body.tell()
+            body.seek(self._start)
+            self._file = body
+        except (AttributeError, OSError, ValueError):  # a generator, a pipe, a file that is closed
+            self.unsendable = "its body is a stream that can be read only once"
+
+    def rewind(self) -> None:
+        if self._file is not None:
+            self._file.seek(self._start)
+
+
+class _Cut(io.BytesIO):
+    """The body of an error answer, of which not all came."""
+
+
+def _read_error(response: requests.Response) -> None:
+    """Reads what comes of an error's body, within bounds, and keeps it though the rest be missing."""
+    raw = response.raw
+    chunks, size, whole = [], 0, False
+    decoded = {"decode_content": True} if hasattr(raw, "stream") else {}
+    take = getattr(raw, "read1", raw.read)  # one read of the socket at a time: what came before a cut is not lost
+    try:
+        while size <= limits.error_body_bytes_max:
+            chunk = take(64 * limits.KIB, **decoded)
+            if not chunk:
+                whole = True
+                break
+            chunks.append(chunk)
+            size += len(chunk)
+    except Exception as error:
+        # urllib3's and http.client's errors are no concern of a caller who is about to be told of the 5xx itself
+        response.reason = response.reason or type(error).__name__
+    if not whole:
+        response.close()
+    replay = (io.BytesIO if whole else _Cut)(b"".join(chunks)[: limits.error_body_bytes_max])
+    # requests looks here for cookies
+    replay_with_cookies: Any = replay
+    original = getattr(raw, "_original_response", None)
+    if original is not None:
+        replay_with_cookies._original_response = original
+    response.raw = replay_with_cookies
+
+
+# ---- failures -------------------------------------------------------------------------------------
+
+
+def _failure(error: requests.RequestException) -> str:
+    """ "" for what is no matter of the network: a bad address, a certificate, an encoding that cannot be read."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return ""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return "connect"
+    if isinstance(error, requests.Timeout):
+        return "timeout"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "timeout" if "timed out" in str(error).lower() else "cut"
+    if isinstance(error, requests.ConnectionError):
+        names = _names(error)
+        if names & {"NewConnectionError", "ConnectTimeoutError"}:
+            return "connect"
+        return "timeout" if names & {"ReadTimeoutError", "TimeoutError"} else "reset"
+    return ""
+
+
+def _names(error: BaseException) -> set[str]:
+    """Class names of urllib3's error inside: its module is not ours to import."""
+    found: set[str] = set()
+    queue: list[object] = [*error.args, getattr(error, "__context__", None)]
+    for _ in range(20):
+        if not queue:
+            break
+        item = queue.pop()
+        if isinstance(item, BaseException):
+            found |= {kind.__name__ for kind in type(item).__mro__}
+            queue += [*item.args, getattr(item, "reason", None)]
+    return found
+
+
+# ---- punctual sockets -----------------------------------------------------------------------------
+
+
+class _PunctualAdapter(requests.adapters.HTTPAdapter):
+    """requests' adapter with connections whose reads end at the deadline; through urllib3's documented hooks."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        _make_punctual(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **options)
+        if not known:
+            _make_punctual(manager)
+        return manager
+
+
+def _make_punctual(manager: Any) -> None:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _punctual_pool(pool) for scheme, pool in pools.items()}
+
+
+@functools.cache
+def _punctual_pool(pool: Any) -> Any:
+    connection = type("Connection", (pool.ConnectionCls,), {"response_class": ClampedResponse})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})

@@ -1,0 +1,30 @@
+"""Turning retries off, for a whole process: in production for an emergency, in tests so that none waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Switches:
+    active: bool = True
+    testing: int = 0  # attempts a call at most, without waits; 0: not testing
+
+
+switches = Switches()
+
+
+def set_active(active: bool) -> None:
+    """``False``: every call is sent once, and neither breaker nor budget is asked. Errors stay as they are."""
+    switches.active = active
+
+
+def is_active() -> bool:
+    return switches.active
+
+
+def set_testing(attempts: int = 1) -> None:
+    """For a test suite: at most so many attempts, no waits between them, no breaker, no budget. 0 ends it."""
+    if attempts < 0:
+        raise ValueError(f"set_testing({attempts}): attempts are 1 or more; 0 ends testing")
+    switches.testing = attempts
