@@ -5,8 +5,7 @@ The Event that leaves here has named secrets hidden already; ``guard.py`` scrubs
 
 from __future__ import annotations
 
-import platform
-import socket
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ class About:
 
     release: str = ""
     environment: str = "production"
-    server_name: str = field(default_factory=lambda: socket.gethostname()[: limits.name_chars_max])
+    server_name: str = field(default_factory=lambda: _host_name())
     app_paths: tuple[str, ...] = ()
     secret_names: frozenset[str] = frozenset()
 
@@ -72,7 +71,16 @@ def _blank(about: About) -> Event:
     )
 
 
-_runtime: Final[dict[str, Json]] = {"name": platform.python_implementation(), "version": platform.python_version()}
+_runtime: Final[dict[str, Json]] = {
+    "name": "CPython" if sys.implementation.name == "cpython" else sys.implementation.name,
+    "version": ".".join(map(str, sys.version_info[:3])),
+}
+
+
+def _host_name() -> str:
+    if hasattr(os, "uname"):
+        return os.uname().nodename[: limits.name_chars_max]
+    return os.environ.get("COMPUTERNAME", "")[: limits.name_chars_max]
 
 
 def _application_facts(links: list[Link]) -> dict[str, Json]:

@@ -100,8 +100,8 @@ _bare_429_s: Final = 60.0  # what every Sentry SDK takes a 429 without headers f
 
 def backoff(failures: int, since_s: float) -> float:
     """Seconds until the next try: doubling, with jitter, so that the processes of a fleet do not come back together."""
-    longest = limits.ship_backoff_long_s if since_s > limits.ship_long_outage_s else limits.ship_backoff_max_s
-    wait = min(longest, limits.ship_backoff_first_s * 2 ** min(failures - 1, 10))
+    longest: float = limits.ship_backoff_long_s if since_s > limits.ship_long_outage_s else limits.ship_backoff_max_s
+    wait = min(longest, limits.ship_backoff_first_s * 2.0 ** min(failures - 1, 10))
     return wait * (0.5 + random.random() / 2)  # noqa: S311
 
 

@@ -38,7 +38,8 @@ def dsn_of(given: str | None) -> Dsn | None:
 def about_of(
     release: str | None, environment: str | None, mode: Mode, app_paths: Iterable[str], secret_names: Iterable[str]
 ) -> About:
-    release = release if release is not None else os.environ.get("FIVEHUNDRED_RELEASE", os.environ.get("SENTRY_RELEASE"))
+    if release is None:
+        release = os.environ.get("FIVEHUNDRED_RELEASE", os.environ.get("SENTRY_RELEASE"))
     named = os.environ.get("FIVEHUNDRED_ENVIRONMENT", os.environ.get("SENTRY_ENVIRONMENT"))
     joined = (name.lower().replace("_", "").replace("-", "").replace(".", "").replace(" ", "") for name in secret_names)
     return About(
@@ -71,7 +72,8 @@ def mapped(statuses: Statuses | None) -> tuple[Mapped, ...]:
             raise GuardConfigError(f"statuses has the key {kind!r}; keys are exception classes")
         if not isinstance(status, int) or not 500 <= status <= 599 or not isinstance(public, str):
             raise GuardConfigError(
-                f"statuses[{kind.__name__}] is {answer!r}; write a status from 500 to 599, or (503, 'a public sentence')"
+                f"statuses[{kind.__name__}] is {answer!r};"
+                " write a status from 500 to 599, or (503, 'a sentence for the public')"
             )
         found.append(Mapped(kind, status, public))
     return tuple(found)

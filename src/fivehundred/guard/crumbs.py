@@ -52,9 +52,8 @@ _seconds_without_request: Final = 60
 
 
 def _breadcrumb(c: Crumb, r: Renderer) -> Breadcrumb:
-    return Breadcrumb(
-        timestamp=c.at, type="log", category=clean(c.logger), message=scrub.scrub_text(_formatted(c, r)), level=_level(c.level)
-    )
+    message = scrub.scrub_text(_formatted(c, r))
+    return Breadcrumb(timestamp=c.at, type="log", category=clean(c.logger), message=message, level=_level(c.level))
 
 
 def _formatted(c: Crumb, r: Renderer) -> str:

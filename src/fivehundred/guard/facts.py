@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final
 
 from fivehundred import limits, scrub
@@ -32,8 +32,9 @@ _resolver_errors: Final = {-2: "EAI_NONAME", -3: "EAI_AGAIN", -4: "EAI_FAIL", -5
 def data_of(exc: BaseException, r: Renderer) -> dict[str, Json]:
     """The ``data`` of an exception's mechanism; empty values are left out."""
     kind = type(exc)
+    classes: list[Json] = [type_name(base) for base in mro(kind) if base is not object and base is not BaseException]
     found: dict[str, Json] = {
-        "mro": [type_name(base) for base in mro(kind) if base not in _ordinary][: limits.chain_max],
+        "mro": classes[: limits.chain_max],
         "sqlstate": _sqlstate(exc),
         "driver": driver_of(exc),
         "code": _code(exc),
@@ -43,9 +44,6 @@ def data_of(exc: BaseException, r: Renderer) -> dict[str, Json]:
         "attrs": _attrs(exc, r),
     }
     return {k: v for k, v in found.items() if v is not None and v not in ("", [], {})}
-
-
-_ordinary: Final = (object, BaseException)
 
 
 def _number(value: object) -> int | None:
@@ -64,10 +62,12 @@ def driver_of(exc: BaseException) -> str:
 _drivers: Final = {
     name: name
     for name in (
-        "psycopg psycopg2 asyncpg pg8000 pymysql mysql MySQLdb aiomysql sqlite3 apsw oracledb redis pymongo "
-        "sqlalchemy kombu celery pika amqp aio_pika kafka requests urllib3 httpx httpcore httpx2 httpcore2 aiohttp botocore grpc elasticsearch ssl"
-    ).split()
-} | {"psycopg_pool": "psycopg", "_ssl": "ssl"}
+        "psycopg", "psycopg2", "asyncpg", "pg8000", "pymysql", "mysql", "MySQLdb", "aiomysql", "sqlite3", "apsw",
+        "oracledb", "redis", "pymongo", "sqlalchemy", "kombu", "celery", "pika", "amqp", "aio_pika", "kafka",
+        "requests", "urllib3", "httpx", "httpcore", "httpx2", "httpcore2", "aiohttp", "botocore", "grpc",
+        "elasticsearch", "ssl",
+    )
+} | {"psycopg_pool": "psycopg", "_ssl": "ssl"}  # fmt: skip
 
 
 def _sqlstate(exc: BaseException) -> str:
@@ -88,7 +88,7 @@ def _code(exc: BaseException) -> Json:
             return value if type(value) is str else _number(value)
     args = BaseException.__dict__["args"].__get__(exc)
     if args and type(args[0]) is int and driver_of(exc) in ("pymysql", "MySQLdb", "aiomysql", "mysql"):
-        return args[0]  # type: ignore[no-any-return]
+        return _number(args[0])
     return _service_code(attribute(exc, "response"))
 
 
@@ -147,12 +147,17 @@ def _from_attributes(exc: BaseException) -> str:
 def _pair(holder: object) -> str:
     """host:port out of ``(host, port, ...)`` or of an object or dict with ``host`` and ``port``."""
     if issubclass(type(holder), tuple):
-        first = list(tuple.__iter__(holder))[:2]  # type: ignore[arg-type]
-        host, port = first if len(first) == 2 else (None, None)
+        items = _items(holder)
+        host, port = (items[0], items[1]) if len(items) >= 2 else (None, None)
     else:
         values = holder if type(holder) is dict else stored(holder)
         host, port = values.get("host", values.get("_host")), values.get("port", values.get("_port"))
     return _peer(host, port)
+
+
+def _items(value: object) -> list[object]:
+    """Of a tuple, whatever its class overrides."""
+    return list(tuple.__iter__(value))  # type: ignore[arg-type]
 
 
 def _peer(host: object, port: object) -> str:
@@ -179,7 +184,7 @@ def _of_url(url: object) -> str:
     parsed = stored(url).get("_uri_reference")
     if not issubclass(type(parsed), tuple):
         return ""
-    scheme, _, host, port, *_ = [*tuple.__iter__(parsed), None, None, None, None]  # type: ignore[arg-type]
+    scheme, _, host, port = [*_items(parsed), None, None, None, None][:4]
     return _peer(host, port or (443 if scheme == "https" else 80))
 
 
@@ -204,7 +209,7 @@ _peer_texts: Final = (
     re.compile(r'server at "([^"]+)"(?: \([^)]*\))?, port (\d+)'),  # libpq
     re.compile(r"host(?:name)?[=:] ?'?([\w.\-:]+?)'?[,;]? port[=:] ?(\d+)"),  # urllib3, psycopg
     re.compile(r"\('([\w.:\-]+)', (\d+)(?:, \d+, \d+)?\)"),  # asyncio: Connect call failed ('127.0.0.1', 5432)
-    re.compile(r"(?:connecting to|connect to(?: host)?|connection to|reading from|writing to) \[?([\w.\-]+|[0-9a-f:]+)\]?:(\d+)"),
+    re.compile(r"(?:connecting to|connect to(?: host)?|connection to|reading from) \[?([\w.\-]+|[0-9a-f:]+)\]?:(\d+)"),
     re.compile(r"^([\w.\-]+):(\d+): "),  # pymongo
 )
 
@@ -213,7 +218,7 @@ def _from_frames(exc: BaseException) -> str:
     """Of plain socket errors: what the innermost library calls were told to connect to. Only the address is read."""
     if not issubclass(type(exc), OSError):
         return ""
-    frames = []
+    frames: list[FrameType] = []
     traceback: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(exc)
     while traceback is not None and len(frames) < _frames_walked_max:
         frames.append(traceback.tb_frame)

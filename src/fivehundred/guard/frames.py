@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sysconfig
 from types import CodeType, FrameType, TracebackType
 from typing import Final, NamedTuple
 
@@ -97,17 +96,15 @@ def is_application(filename: str, app_paths: tuple[str, ...] = ()) -> bool:
     """Whether a file is the application's own: not installed, not the standard library's, not generated."""
     if app_paths and filename.startswith(app_paths):
         return True
-    if filename.startswith(_library_folders) or filename.startswith("<frozen"):
+    if filename.startswith((*_library_folders, "<frozen")):
         return False
     return "site-packages" not in filename and "dist-packages" not in filename
 
 
 def _folders() -> tuple[str, ...]:
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    found = {os.path.join(p, "") for p in map(sysconfig.get_paths().get, names) if p}
-    found.add(os.path.join(os.path.dirname(_own_folder.rstrip(os.sep)), ""))
-    found.add(os.path.join(os.path.dirname(os.path.abspath(os.__file__)), ""))
-    return tuple(found | {os.path.join(os.path.realpath(p), "") for p in found})
+    """The standard library's folder and our own. Not by ``sysconfig``, which takes 30 ms to say the same."""
+    found = {os.path.dirname(os.path.abspath(os.__file__)), os.path.dirname(_own_folder.rstrip(os.sep))}
+    return tuple(os.path.join(place, "") for place in found | {os.path.realpath(place) for place in found})
 
 
 _library_folders: Final = _folders()

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from fivehundred import limits
-from fivehundred.diagnosis.model import Verdict
 from fivehundred.event import Event, context_name, new_id, parse, to_wire
 from fivehundred.guard import config, crumbs, log, once
 from fivehundred.guard.capture import capture
@@ -27,6 +26,7 @@ from fivehundred.guard.spool import folder_for
 from fivehundred.problem import Answer, answer
 
 if TYPE_CHECKING:
+    from fivehundred.diagnosis.model import Verdict
     from fivehundred.guard.asgi import AsgiGuard
     from fivehundred.guard.wsgi import WsgiGuard
 
@@ -106,7 +106,7 @@ class Guard:
         return install(self, app)
 
     def begin(self) -> None:
-        """A request starts: its log records will be told from those of others. For integrations; half a microsecond."""
+        """A request starts: its log records are told from those of others. For integrations; half a microsecond."""
         crumbs.begin()
 
     def watch(self, pool: object, name: str = "") -> None:
@@ -121,7 +121,7 @@ class Guard:
             verdict = self._verdict(exc)
             reference = self._report(exc, parts, verdict.status, verdict)
         except BaseException as e:  # the edge: a failure of the Guard must not become the application's
-            verdict, reference = _unknown, self._failed_inside(e)
+            verdict, reference = _verdict("guard.failed"), self._failed_inside(e)
         return self._answer(reference, verdict, parts)
 
     def report(self, exc: BaseException, parts: RequestParts | None, *, status: int | None) -> str:
@@ -133,7 +133,7 @@ class Guard:
 
     def returned(self, status: int, parts: RequestParts) -> Answer:
         """A failed answer that the application returned without an exception. Never raises."""
-        verdict = Verdict("unknown", "unknown", status, None, "returned", "")
+        verdict = _verdict("returned", status)
         try:
             reference = self._report(None, parts, status, verdict)
         except BaseException as e:  # the edge, as above
@@ -165,13 +165,17 @@ class Guard:
         if retry_after_s is None and found.status == 503:
             retry_after_s = _mapped_retry_after_s
         transient = "yes" if found.status == 503 and verdict.transient == "unknown" else verdict.transient
+        from fivehundred.diagnosis.model import Verdict
+
         return Verdict(verdict.cause, transient, found.status, retry_after_s, "application.mapped", found.public)
 
     def _mapping_of(self, exc: BaseException) -> config.Mapped | None:
         if not self._mapped:
             return None
         by_id = {id(m.kind): m for m in self._mapped}
-        return next((by_id[id(base)] for base in type.__dict__["__mro__"].__get__(type(exc)) if id(base) in by_id), None)
+        return next(
+            (by_id[id(base)] for base in type.__dict__["__mro__"].__get__(type(exc)) if id(base) in by_id), None
+        )
 
     def _answer(self, reference: str, verdict: Verdict, parts: RequestParts) -> Answer:
         own_words = verdict.rule == "application.mapped"
@@ -243,16 +247,22 @@ def _quick(exc: BaseException) -> Verdict:
         return quick(exc)
     except Exception as e:
         _log.error("The quick diagnosis failed (%s); the answer is a plain 500", type(e).__name__)
-        return _unknown
+        return _verdict("guard.failed")
 
 
-_unknown: Final = Verdict("unknown", "unknown", 500, None, "guard.failed", "")
+def _verdict(rule: str, status: int = 500) -> Verdict:
+    """Nothing is known but the status. Its module waits for the first failure, as ``quick`` does."""
+    from fivehundred.diagnosis.model import Verdict
+
+    return Verdict("unknown", "unknown", status, None, rule, "")
+
+
 _mapped_retry_after_s: Final = 30  # a 503 of the application's own mapping: long enough to be worth a wait
 _kept_events_max: Final = 1_000
 
 
 def _own_lines(e: BaseException) -> str:
-    lines = []
+    lines: list[str] = []
     entry = e.__traceback__
     while entry is not None and len(lines) < 20:
         lines.append(f"{os.path.basename(entry.tb_frame.f_code.co_filename)}:{entry.tb_lineno}")

@@ -6,6 +6,7 @@ of the application's own is called once, on a helper thread with a deadline: onl
 
 from __future__ import annotations
 
+import builtins
 import contextvars
 import queue
 import threading
@@ -25,7 +26,7 @@ def message(exc: BaseException, r: Renderer) -> str:
         own = _guarded(exc)
         return own if own is not None else _structural(exc, r)
     if _all_plain(exc):
-        return cut(clean(str(owner.__str__(exc))[: limits.message_chars_max + 1]), limits.message_chars_max)
+        return cut(clean(str(exc)[: limits.message_chars_max + 1]), limits.message_chars_max)
     return _structural(exc, r)
 
 
@@ -43,9 +44,7 @@ def _is_builtin(kind: type) -> bool:
 
 
 _builtin_strs: Final = tuple(
-    kind
-    for kind in vars(__builtins__ if not isinstance(__builtins__, dict) else __import__("builtins")).values()
-    if isinstance(kind, type) and issubclass(kind, BaseException)
+    kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException)
 )
 
 
@@ -64,8 +63,10 @@ def _is_plain(value: object) -> bool:
     if type(value) is int:
         return value.bit_length() < 256
     if type(value) is tuple:
-        return len(value) <= 20 and all(type(inner) in (str, int, float, type(None)) for inner in value) and (
-            all(type(inner) is not str or len(inner) < 1_000 for inner in value)
+        return (
+            len(value) <= 20
+            and all(type(inner) in (str, int, float, type(None)) for inner in value)
+            and (all(type(inner) is not str or len(inner) < 1_000 for inner in value))
         )
     return value is None or type(value) in (float, bool)
 

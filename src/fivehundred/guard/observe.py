@@ -1,4 +1,4 @@
-"""What surrounded a failure: resources, pools, probes. Collected by a thread of its own, after the answer is on its way.
+"""What surrounded a failure: resources, pools, probes. Collected by a thread of its own, beside the answer.
 
 The shipping thread asks for it (``complete``) before it sends an event, and waits for it no longer than
 ``complete_wait_ms``.

@@ -88,8 +88,10 @@ def _made_here() -> TracebackType:
     try:
         raise LookupError
     except LookupError as e:
-        assert e.__traceback__ is not None
-        return e.__traceback__
+        made = e.__traceback__
+    if made is None:
+        raise RuntimeError("a raised exception has a traceback")
+    return made
 
 
 _NOT_RAISED: Final = _made_here()

@@ -195,7 +195,8 @@ class Renderer:
             if len(found) >= limits.value_items_max:
                 self.count("items")
                 break
-            found[clean(attribute[:100])] = self.local(attribute, inner) if depth == 0 else self._inner(attribute, inner)
+            shown = self.local(attribute, inner) if depth == 0 else self._inner(attribute, inner)
+            found[clean(attribute[:100])] = shown
             if self.nodes_left < 0:
                 break
         return {"__class__": name, **found} if found else f"<{name}>"
@@ -339,8 +340,11 @@ def _builtin(r: Renderer, value: Any, depth: int) -> Json:
 
 
 def _module(r: Renderer, value: Any, depth: int) -> Json:
-    name = ModuleType.__dict__["__dict__"].__get__(value).get("__name__")
+    name = _module_dict(value).get("__name__")
     return f"<module {clean(name[:200])}>" if type(name) is str else "<module>"
+
+
+_module_dict: Final[Callable[[object], dict[str, object]]] = vars(ModuleType)["__dict__"].__get__
 
 
 def _exception(r: Renderer, value: Any, depth: int) -> Json:

@@ -150,8 +150,8 @@ class Shipper:
                 self._deliver(spool, waiting)
                 return True
             if spool in self._adopted:
-                self._adopted.remove(spool)  # type: ignore[arg-type]
-                spool.close()  # type: ignore[union-attr]
+                self._adopted.remove(spool)
+                spool.close()
         return False
 
     def _deliver(self, spool: Spool, waiting: Waiting) -> None:
@@ -256,4 +256,3 @@ def _at_exit() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-

@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import struct
-import tempfile
 import threading
 import time
 import zlib
@@ -69,7 +67,7 @@ def folder_for(destination: str, root: Path | None = None) -> Path | None:
     The destination is in the name as a hash, so that events never go to another DSN than they were captured for.
     """
     owner = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
-    base = root or Path(os.environ.get("FIVEHUNDRED_SPOOL") or Path(tempfile.gettempdir()) / f"fivehundred{owner}")
+    base = root or Path(os.environ.get("FIVEHUNDRED_SPOOL") or Path(_temporary(), f"fivehundred{owner}"))
     folder = base / f"{zlib.crc32(destination.encode()):08x}-{len(destination)}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -78,6 +76,12 @@ def folder_for(destination: str, root: Path | None = None) -> Path | None:
     except OSError:
         return None
     return folder
+
+
+def _temporary() -> str:
+    """As ``tempfile`` finds it, which is slow to import."""
+    named = (os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP"))
+    return next((place for place in named if place), "/tmp" if os.name == "posix" else os.getcwd())  # noqa: S108
 
 
 def _check_private(place: Path, *, of_our_making: bool) -> None:
@@ -102,7 +106,7 @@ class FileSpool:
 
     @classmethod
     def create(cls, folder: Path) -> FileSpool:
-        path = folder / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}.spool"
+        path = folder / f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}.spool"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             _take_lock(descriptor)
