@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import brotli  # type: ignore[import-untyped]
 from isal import igzip_lib, isal_zlib
@@ -21,6 +21,8 @@ else:
 
 _held_bytes_max: Final = 8 * 1024 * 1024  # held before it is known that all of it fits
 _chunk_bytes: Final = 256 * 1024
+# isal's stub has its error as a value, and brotli has no types
+_errors: Final[tuple[Any, ...]] = (zlib.error, igzip_lib.IsalError, brotli.error, zstd.ZstdError, EOFError)
 
 
 class InflateError(ValueError):
@@ -77,7 +79,7 @@ def _too_large(bytes_max: int) -> TooLarge:
 def _guarded(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
     try:
         yield from pieces
-    except (zlib.error, igzip_lib.IsalError, brotli.error, zstd.ZstdError, EOFError) as e:
+    except _errors as e:
         raise InflateError(f"the body is not {name}, although Content-Encoding says so, or it is cut off") from e
 
 

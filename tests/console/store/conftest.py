@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -16,10 +16,6 @@ from fivehundred.event import new_id, parse
 from fivehundred.fingerprint.model import Fingerprint, Key
 
 now = 1_790_000_000.0
-
-
-class Make(Protocol):
-    def __call__(self, key: str = "k1", *, at: float = now, **raw: Any) -> Digested: ...
 
 
 def make(key: str = "k1", *, at: float = now, project: str = "1", continues: str = "", **raw: Any) -> Digested:
@@ -60,3 +56,8 @@ def write(store: Store) -> Callable[..., None]:
         store.write(Batch(offset=offset, events=list(events)), now=at)
 
     return run
+
+
+@pytest.fixture(name="make")
+def make_fixture() -> Callable[..., Digested]:
+    return make

@@ -72,7 +72,9 @@ class Delta:
     last_kept: bytes = b""  # the newest to arrive whose payload is kept
     hours: Counter[int] = field(default_factory=Counter)
     causes: Counter[tuple[int, str]] = field(default_factory=Counter)
-    values: Counter[tuple[str, str]] = field(default_factory=Counter)
+    values: dict[tuple[str, str], tuple[int, float]] = field(
+        default_factory=dict
+    )  # (name, value) -> events, first seen
     identities: set[bytes] = field(default_factory=set)
     changes: list[tuple[float, str]] = field(default_factory=list)
 
@@ -115,7 +117,9 @@ class Delta:
         self.impact = heavier(self.impact, 1.0, event.timestamp)
         if event.user and event.user.identity:
             self.identities.add(hashlib.blake2b(event.user.identity.encode(), digest_size=8).digest())
-        self.values.update(values_of(digested))
+        for value in values_of(digested):
+            events, first_seen = self.values.get(value, (0, event.timestamp))
+            self.values[value] = (events + 1, min(first_seen, event.timestamp))
         if self.state == "resolved" and event.timestamp > (self.resolved_at or 0):
             self.state, self.regressed_at = "open", event.timestamp
             self.changes.append((event.timestamp, f"regressed in {event.release}" if event.release else "regressed"))
@@ -140,8 +144,8 @@ class Delta:
                 " ON CONFLICT DO UPDATE SET arrived = excluded.arrived",
                 (self.fault, hour, arrived),
             )
-        for (name, value), events in self.values.items():
-            self._save_value(db, name, value, events)
+        for (name, value), (events, first_seen) in self.values.items():
+            self._save_value(db, name, value, events, first_seen)
         for at, what in self.changes:
             db.execute("INSERT INTO change (fault, at, by, what) VALUES (?, ?, 'console', ?)", (self.fault, at, what))
         self._save_fault(db, last, now)
@@ -181,7 +185,7 @@ class Delta:
                 self.users += 1
                 self.impact = heavier(self.impact, new_user_weight, at)
 
-    def _save_value(self, db: apsw.Connection, name: str, value: str, events: int) -> None:
+    def _save_value(self, db: apsw.Connection, name: str, value: str, events: int, first_seen: float) -> None:
         if _more(db, self.fault, name, value, events):
             return
         known = number(db, "SELECT count(*) FROM fault_value WHERE fault = ? AND name = ?", (self.fault, name)) or 0
@@ -192,7 +196,7 @@ class Delta:
             value = "…"
             if _more(db, self.fault, name, value, events):
                 return
-        row = (self.fault, name, value, events, self.first_seen)
+        row = (self.fault, name, value, events, first_seen)
         db.execute("INSERT INTO fault_value VALUES (?, ?, ?, ?, ?)", row)
 
 

@@ -162,21 +162,21 @@ class Writer:
         )
 
     def _save_project_values(self) -> None:
-        found: dict[tuple[str, str, str], tuple[int, float]] = {}
+        found: dict[tuple[str, str, str], tuple[int, float, float]] = {}
         for delta in self._deltas.values():
-            for (name, value), events in delta.values.items():
+            for (name, value), (events, first_seen) in delta.values.items():
                 if delta.last is not None and name in ("release", "host", "environment"):
-                    key = (delta.last.project, name, value)
-                    before, seen_at = found.get(key, (0, 0.0))
-                    found[key] = (before + events, max(seen_at, delta.last.event.timestamp))
-        for (project, name, value), (events, seen_at) in found.items():
-            self._save_project_value(project, name, value, events, seen_at)
+                    key, last_seen = (delta.last.project, name, value), delta.last.event.timestamp
+                    before, first, last = found.get(key, (0, first_seen, last_seen))
+                    found[key] = (before + events, min(first, first_seen), max(last, last_seen))
+        for (project, name, value), (events, first, last) in found.items():
+            self._save_project_value(project, name, value, events, first, last)
 
-    def _save_project_value(self, project: str, name: str, value: str, events: int, seen_at: float) -> None:
+    def _save_project_value(self, project: str, name: str, value: str, events: int, first: float, last: float) -> None:
         self._db.execute(
             "UPDATE project_value SET events = events + ?, last_seen = max(last_seen, ?)"
             " WHERE project = ? AND name = ? AND value = ?",
-            (events, seen_at, project, name, value),
+            (events, last, project, name, value),
         )
         if self._db.changes():
             return
@@ -185,7 +185,7 @@ class Writer:
         )
         if known < limits.values_a_project_max:
             self._db.execute(
-                "INSERT INTO project_value VALUES (?, ?, ?, ?, ?, ?)", (project, name, value, events, seen_at, seen_at)
+                "INSERT INTO project_value VALUES (?, ?, ?, ?, ?, ?)", (project, name, value, events, first, last)
             )
 
     def _count(self, t: Tally) -> None:
