@@ -26,15 +26,16 @@ from starlette.applications import Starlette
 
 from fivehundred.console import metrics
 from fivehundred.console.config import Config, is_loopback, url_of
+from fivehundred.console.digest_items import doors as digest_doors
 from fivehundred.console.ingest.doors import endpoint_of
 from fivehundred.console.ingest.keys import KeyBook, Known
 from fivehundred.console.ingest.route import Ingest, Receive, Scope, Send
 from fivehundred.console.processes import DigestProcess, Lock
 from fivehundred.console.protocol import BoundedProtocol
 from fivehundred.console.site import Site
-from fivehundred.console.spool.base import Door
 from fivehundred.console.spool.segments import SegmentWriter
 from fivehundred.console.store.base import Project, Store
+from fivehundred.console.store.sqlite import SqliteStore
 
 log = logging.getLogger("fivehundred.console.app")
 
@@ -87,7 +88,7 @@ def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: st
     async def keys() -> list[Known]:
         return await asyncio.to_thread(lambda: [Known(p.id, p.key) for p in stores.get().projects()])
 
-    ingest = Ingest(spool, KeyBook(keys), _doors())
+    ingest = Ingest(spool, KeyBook(keys), digest_doors)
     site = Site(store=stores.get, public_url=url, backlog=spool.depth, refused=lambda: dict(ingest.refused))
     health = metrics.Health(
         backlog=spool.depth,
@@ -177,8 +178,6 @@ class _Stores:
         self._local = threading.local()
 
     def get(self) -> Store:
-        from fivehundred.console.store.sqlite import SqliteStore
-
         store: Store | None = getattr(self._local, "store", None)
         if store is None:
             store = self._local.store = SqliteStore(self._path)
@@ -188,16 +187,6 @@ class _Stores:
 def _first_project(store: Store) -> Project:
     projects = store.projects()
     return projects[0] if projects else store.create_project("My project", now=time.time())
-
-
-def _doors() -> frozenset[Door]:
-    """What the digest says it can treat; the ingest refuses the rest."""
-    try:
-        digest = importlib.import_module("fivehundred.console.digest")
-    except ModuleNotFoundError:
-        return frozenset(("envelope", "store"))
-    doors: frozenset[Door] = getattr(digest, "doors", frozenset(("envelope", "store")))
-    return doors
 
 
 def _pages(site: Site) -> Starlette:

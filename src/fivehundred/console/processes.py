@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import importlib
 import logging
 import os
 import signal
@@ -119,7 +118,8 @@ def _how(code: int) -> str:
 
 
 def main(data: str) -> int:
-    digest = importlib.import_module("fivehundred.console.digest")
+    from fivehundred.console import digest  # the parent needs none of what it loads
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     layout = Layout(Path(data))
     stop = threading.Event()

@@ -34,7 +34,7 @@ def _event_id(body: bytes, encoding: str) -> str:
     bytes_max = limits.store_inflated_bytes_max
     try:
         data = inflate(body, encoding, bytes_max)
-        if data[:1] != b"{":
+        if data.lstrip()[:1] != b"{":
             data = _unwrapped(data, bytes_max)
     except TooLarge as e:
         raise Refused(413, str(e), "too_large") from e
@@ -67,7 +67,7 @@ def _decoded(data: bytes) -> Any:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):
         try:
-            return json.loads(data.decode("utf-8", "replace"))
+            return json.loads(data.decode("utf-8-sig", "replace"), parse_int=str)  # int() refuses 4,300 digits
         except ValueError:
             return None
         except RecursionError:

@@ -67,6 +67,8 @@ class Ingest:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         try:
             door = self._open_door(endpoint, method)
+            if door == "store" and content_type.startswith("application/x-sentry-envelope"):
+                door = "envelope"
             # The timer costs a tenth of the budget; our protocol says when the body is already here.
             if scope.get(body_is_here):
                 record = await self._record(endpoint, door, headers, scope, receive)
