@@ -140,6 +140,17 @@ def class_for(facts: Facts) -> type[CallFailed]:
     return Unavailable if facts.status in unavailable else ServerError
 
 
+def also(kind: type[CallFailed], cause: type[Exception], home: str) -> type[CallFailed]:
+    """The class that is both. For a call without an answer: also the very exception that the library raised."""
+    key = (kind, cause, home)
+    if key not in _both:
+        _both[key] = type(kind.__name__, (kind, cause), {"__module__": home, "__doc__": kind.__doc__})
+    return _both[key]
+
+
+_both: dict[tuple[type, type, str], type[CallFailed]] = {}
+
+
 def _plain_class(kind: type[CallFailed]) -> type[CallFailed]:
     for base in kind.__mro__:
         if base.__module__ == __name__ and issubclass(base, CallFailed):

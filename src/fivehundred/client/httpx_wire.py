@@ -6,7 +6,6 @@ The two libraries differ in name and not in what is used here, so both adapters 
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -16,18 +15,18 @@ from fivehundred import limits
 from fivehundred.client import errors
 from fivehundred.client.course import Course
 from fivehundred.client.hooks import Hook
+from fivehundred.client.httpx_bodies import request_options as request_options
+from fivehundred.client.httpx_bodies import sendable_key
 from fivehundred.client.keys import key_header
 from fivehundred.client.origin import origin
 from fivehundred.client.policy import Outcome, Policy, Request
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import attempt_header, deadline_header
-from fivehundred.client.sockets import left_s, within
+from fivehundred.client.sockets import is_past, left_s, within
 from fivehundred.client.switches import switches
 
 whole_key: Final = "fivehundred.whole"  # request extension: the body is read as a whole, not streamed
-sendable_key: Final = "fivehundred.sendable"  # request extension: the body begins anew each time it is read
-_part_bytes: Final = 64 * limits.KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,7 @@ class Library:
     home: str  # the adapter's module, for the classes that are made on the way
 
     def class_for(self, kind: type[errors.CallFailed], cause: type[Exception]) -> Any:
-        return self.named.get(kind) or _mixed(kind, cause, self.home)
-
-
-@functools.cache
-def _mixed(kind: Any, cause: Any, home: str) -> Any:
-    """A call without an answer is also the very exception that the library raised: ConnectError, ReadTimeout ..."""
-    return type(kind.__name__, (kind, cause), {"__module__": home, "__doc__": kind.__doc__})
+        return self.named.get(kind) or errors.also(kind, cause, self.home)
 
 
 class Call:
@@ -85,8 +78,8 @@ class Call:
         return seconds
 
     def failed_status(self, response: Any) -> bool:
-        self.status = response.status_code
-        return response.status_code >= 500 or response.status_code == 429
+        self.status = status = int(response.status_code)
+        return status >= 500 or status == 429
 
     def keep(self, response: Any, chunks: list[bytes]) -> None:
         """The body that has been read takes the place of the one on the wire."""
@@ -139,9 +132,10 @@ class BlockingCall(Call):
         self.prepare(course)
         with within(course.attempt_ends):
             response = self.inner.handle_request(self.request)
-            if self.failed_status(response):
+            failed = self.failed_status(response)
+            if failed:
                 self._read_error(response)
-        if self.extensions.get(whole_key) and response.status_code < 500 and response.status_code != 429:
+        if not failed and self.extensions.get(whole_key):
             with within(course.deadline):
                 self._read_whole(response)
         return response
@@ -217,8 +211,60 @@ def _until_limit(stream: Any, library: Library) -> Iterator[bytes]:
     """Between two pieces the clock is looked at: the only bound where the transport below is not ours to shape."""
     for chunk in stream:
         yield chunk
-        if left_s(None) == _out_of_time:
+        if is_past():
             raise library.module.ReadTimeout("the deadline passed while the body was read")
 
 
-_out_of_time: Final = 0.001
+# ---- punctual sockets -----------------------------------------------------------------------------
+
+
+def punctual(transport: Any) -> Any:
+    """Makes every read, write and connect of a blocking transport end at the deadline.
+
+    httpx has no public place for httpcore's ``network_backend``; of the ways to bound a read that drips, setting it is
+    the one without a second thread. A transport that is built otherwise is left as it is, and bounded between two
+    pieces of a body only.
+    """
+    pool = getattr(transport, "_pool", None)
+    backend = getattr(pool, "_network_backend", None)
+    if backend is not None and not isinstance(backend, _Backend):
+        pool._network_backend = _Backend(backend)  # type: ignore[union-attr]
+    return transport
+
+
+class _Backend:
+    """A network backend of httpcore around another."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _Stream:
+        return _Stream(self._inner.connect_tcp(host, port, timeout=left_s(timeout), **options))
+
+    def connect_unix_socket(self, path: str, timeout: float | None = None, **options: Any) -> _Stream:
+        return _Stream(self._inner.connect_unix_socket(path, timeout=left_s(timeout), **options))
+
+    def sleep(self, seconds: float) -> None:
+        self._inner.sleep(seconds)
+
+
+class _Stream:
+    """A network stream of httpcore around another."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> Any:
+        return self._inner.read(max_bytes, left_s(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, left_s(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> _Stream:
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left_s(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)

@@ -181,7 +181,7 @@ class _Wire:
     def error(self, facts: errors.Facts, answer: requests.Response | None, cause: Exception | None) -> Exception:
         kind = errors.class_for(facts)
         cause_class = type(cause) if isinstance(cause, requests.RequestException) else requests.ReadTimeout
-        error = _class(kind, cause_class)(facts, answer)
+        error = (_classes.get(kind) or errors.also(kind, cause_class, __name__))(facts, answer)
         if isinstance(error, requests.RequestException):
             error.request = self.request
         return error
@@ -193,12 +193,6 @@ _classes: Final[dict[type[errors.CallFailed], type[errors.CallFailed]]] = {
     errors.RateLimited: RateLimited,
     errors.NotSent: NotSent,
 }
-
-
-@functools.cache
-def _class(kind: Any, cause: Any) -> type[errors.CallFailed]:
-    """A call without an answer is also the very exception that requests raised: ConnectTimeout, SSLError ..."""
-    return _classes.get(kind) or type(kind.__name__, (kind, cause), {"__module__": __name__, "__doc__": kind.__doc__})
 
 
 def _announce(request: requests.PreparedRequest, course: Course, seconds: float) -> None:

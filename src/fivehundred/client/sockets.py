@@ -42,6 +42,10 @@ def left_s(timeout: float | None) -> float | None:
     return None if left == math.inf else max(_least_s, left)
 
 
+def is_past() -> bool:
+    return time.monotonic() >= limit.until
+
+
 class _Clamped(io.RawIOBase):
     """The raw side of a socket's file."""
 

@@ -1,0 +1,207 @@
+"""The Client for httpx: ``Client`` and ``AsyncClient`` instead of httpx's own, or a transport around a transport.
+
+It translates httpx's words to ours and back: what is decided is decided in ``policy.py``, and what it shares with
+httpx2 is in ``httpx_wire.py``. A final 5xx is raised as ``ServerError``, which is an ``httpx.HTTPStatusError`` as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import httpx
+
+from fivehundred.client import errors
+from fivehundred.client.exchange import exchange, exchange_async
+from fivehundred.client.hooks import Hook
+from fivehundred.client.httpx_wire import AsyncCall, BlockingCall, Library, punctual, request_options, whole_key
+from fivehundred.client.policy import Policy
+from fivehundred.client.scope import Scope, scope
+
+__all__ = [
+    "AsyncClient",
+    "AsyncTransport",
+    "Client",
+    "NotSent",
+    "Policy",
+    "RateLimited",
+    "ServerError",
+    "Transport",
+    "Unavailable",
+]
+
+
+class _StatusError(errors.CallFailed, httpx.HTTPStatusError):
+    def __init__(self, facts: errors.Facts, response: httpx.Response) -> None:
+        httpx.HTTPStatusError.__init__(self, errors.message(facts), request=response.request, response=response)
+        self.facts = facts
+
+
+class ServerError(errors.ServerError, _StatusError):
+    """The server answered 5xx."""
+
+
+class Unavailable(errors.Unavailable, ServerError):
+    """The server answered 502, 503 or 504."""
+
+
+class RateLimited(errors.RateLimited, _StatusError):
+    """The server answered 429."""
+
+
+class NotSent(errors.NotSent, httpx.ConnectError):
+    """The breaker of the origin is open."""
+
+
+_library: Final = Library(
+    httpx,
+    {
+        errors.ServerError: ServerError,
+        errors.Unavailable: Unavailable,
+        errors.RateLimited: RateLimited,
+        errors.NotSent: NotSent,
+    },
+    __name__,
+)
+
+
+class Transport(httpx.BaseTransport):
+    """Wraps another transport; without one, an ``httpx.HTTPTransport``."""
+
+    def __init__(
+        self,
+        inner: httpx.BaseTransport | None = None,
+        policy: Policy | None = None,
+        hooks: Sequence[Hook] = (),
+        raises: bool = True,
+    ) -> None:
+        self.inner = punctual(inner or httpx.HTTPTransport())
+        self.policy, self.hooks, self.raises = policy or Policy(), tuple(hooks), raises
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        call = BlockingCall(_library, self.inner, request)
+        response: httpx.Response = exchange(call.course(self.policy, self.hooks), call, self.raises)
+        return response
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class AsyncTransport(httpx.AsyncBaseTransport):
+    """Wraps another transport; without one, an ``httpx.AsyncHTTPTransport``. It runs on asyncio."""
+
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport | None = None,
+        policy: Policy | None = None,
+        hooks: Sequence[Hook] = (),
+        raises: bool = True,
+    ) -> None:
+        self.inner = inner or httpx.AsyncHTTPTransport()
+        self.policy, self.hooks, self.raises = policy or Policy(), tuple(hooks), raises
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        call = AsyncCall(_library, self.inner, request)
+        response: httpx.Response = await exchange_async(call.course(self.policy, self.hooks), call, self.raises)
+        return response
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+class Client(httpx.Client):
+    """An ``httpx.Client`` that retries what may be retried, and raises ``ServerError`` for a 5xx."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy | None = None,
+        hooks: Sequence[Hook] = (),
+        raises: bool = True,
+        mounts: Mapping[str, httpx.BaseTransport | None] | None = None,
+        **options: Any,
+    ) -> None:
+        self.policy = policy or Policy()
+        self._wrap = functools.partial(Transport, policy=self.policy, hooks=hooks, raises=raises)
+        wrapped = {pattern: inner and self._wrap(inner) for pattern, inner in (mounts or {}).items()}
+        super().__init__(mounts=wrapped, **options)
+
+    # httpx asks these two for every transport that was not given to it: the default one and one for each proxy
+
+    def _init_transport(self, *args: Any, **options: Any) -> httpx.BaseTransport:
+        return self._wrap(super()._init_transport(*args, **options))
+
+    def _init_proxy_transport(self, *args: Any, **options: Any) -> httpx.BaseTransport:
+        return self._wrap(super()._init_proxy_transport(*args, **options))
+
+    def build_request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx.Request:
+        """``idempotent``: True makes an Idempotency-Key, a text is one; then a POST or PATCH may be sent again."""
+        return super().build_request(*args, **request_options(options, idempotent))
+
+    def request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx.Response:
+        return super().request(*args, **request_options(options, idempotent))
+
+    def post(self, url: httpx.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx.Response:
+        return self.request("POST", url, idempotent=idempotent, **options)
+
+    def patch(self, url: httpx.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx.Response:
+        return self.request("PATCH", url, idempotent=idempotent, **options)
+
+    def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
+        """The deadline is one for all hops of a redirect; a body that is not streamed belongs to the call."""
+        request.extensions[whole_key] = not stream
+        outer = scope.get()
+        token = scope.set(Scope(min(outer.deadline, time.monotonic() + self.policy.call_s), outer.retried))
+        try:
+            return super().send(request, stream=stream, **options)
+        finally:
+            scope.reset(token)
+
+
+class AsyncClient(httpx.AsyncClient):
+    """An ``httpx.AsyncClient`` that retries what may be retried, and raises ``ServerError`` for a 5xx."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy | None = None,
+        hooks: Sequence[Hook] = (),
+        raises: bool = True,
+        mounts: Mapping[str, httpx.AsyncBaseTransport | None] | None = None,
+        **options: Any,
+    ) -> None:
+        self.policy = policy or Policy()
+        self._wrap = functools.partial(AsyncTransport, policy=self.policy, hooks=hooks, raises=raises)
+        wrapped = {pattern: inner and self._wrap(inner) for pattern, inner in (mounts or {}).items()}
+        super().__init__(mounts=wrapped, **options)
+
+    def _init_transport(self, *args: Any, **options: Any) -> httpx.AsyncBaseTransport:
+        return self._wrap(super()._init_transport(*args, **options))
+
+    def _init_proxy_transport(self, *args: Any, **options: Any) -> httpx.AsyncBaseTransport:
+        return self._wrap(super()._init_proxy_transport(*args, **options))
+
+    def build_request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx.Request:
+        """``idempotent``: True makes an Idempotency-Key, a text is one; then a POST or PATCH may be sent again."""
+        return super().build_request(*args, **request_options(options, idempotent))
+
+    async def request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx.Response:
+        return await super().request(*args, **request_options(options, idempotent))
+
+    async def post(self, url: httpx.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx.Response:
+        return await self.request("POST", url, idempotent=idempotent, **options)
+
+    async def patch(self, url: httpx.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx.Response:
+        return await self.request("PATCH", url, idempotent=idempotent, **options)
+
+    async def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
+        """The deadline is one for all hops of a redirect; a body that is not streamed belongs to the call."""
+        request.extensions[whole_key] = not stream
+        outer = scope.get()
+        token = scope.set(Scope(min(outer.deadline, time.monotonic() + self.policy.call_s), outer.retried))
+        try:
+            return await super().send(request, stream=stream, **options)
+        finally:
+            scope.reset(token)
