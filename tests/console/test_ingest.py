@@ -188,7 +188,7 @@ old_event = b'{"event_id":"%s","extra":NaN,"a":"\\ud800"}' % event_id.encode()
         b" \n" + old_event,
         b"\xef\xbb\xbf" + old_event,
         old_event.replace(b"NaN", b"9" * 5_000),
-        old_event.replace(b"ud800", b"\xff"),
+        old_event.replace(b"\\ud800", b"\xff"),
         base64.b64encode(old_event),
         base64.b64encode(zlib.compress(old_event)),
     ],
