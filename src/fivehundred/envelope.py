@@ -55,7 +55,10 @@ class Dsn:
     def parse(cls, text: str) -> Dsn:
         """Raises DsnError with the reason; the key itself is never repeated in the message."""
         example = "http://KEY@127.0.0.1:5500/1"
-        parts = urlsplit(text.strip())
+        try:
+            parts = urlsplit(text.strip())
+        except ValueError as e:
+            raise DsnError(f"the host of the DSN is not usable; one looks like {example}") from e
         if parts.scheme not in ("http", "https"):
             raise DsnError(f"a DSN starts with http:// or https://, as in {example}")
         try:

@@ -237,7 +237,7 @@ def text(value: object, chars_max: int = limits.text_chars_max) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return _number(value)
+        return cut(_number(value), chars_max)
     return cut(_flat(value, 4), chars_max)
 
 
@@ -457,11 +457,9 @@ def _message(raw: Mapping[str, object]) -> tuple[str, str]:
 
 def _filled(template: str, params: object) -> str:
     """A log template with its parameters, only where that is plain ``%s``; anything else is left as it stands."""
-    if not isinstance(params, list) or not params or template.count("%") != template.count("%s") != len(params):
+    if not isinstance(params, list) or not template.count("%") == template.count("%s") == len(params):
         return template
     parts = template.split("%s")
-    if len(parts) != len(params) + 1:
-        return template
     return cut("".join(p + text(v) for p, v in zip(parts, [*params, ""], strict=True)), limits.text_chars_max)
 
 
