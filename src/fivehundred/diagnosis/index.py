@@ -1,0 +1,214 @@
+"""Index: from a code, class name or driver text to the rule that it speaks for, turned around from the rules' own rows.
+
+Shared by the quick form and the full one, so the two cannot disagree about what a code means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from fivehundred.diagnosis.rules.base import Peer, Rule
+from fivehundred.diagnosis.rules.order import rules
+
+position: Final[dict[str, int]] = {rule.id: number for number, rule in enumerate(rules)}
+
+# Root module of a class or frame -> what it talks to.
+products: Final[dict[str, str]] = {
+    "psycopg": "postgresql",
+    "psycopg_pool": "postgresql",
+    "psycopg2": "postgresql",
+    "psycopg2cffi": "postgresql",
+    "asyncpg": "postgresql",
+    "pg8000": "postgresql",
+    "aiopg": "postgresql",
+    "PG": "postgresql",
+    "pymysql": "mysql",
+    "MySQLdb": "mysql",
+    "mysql": "mysql",
+    "aiomysql": "mysql",
+    "asyncmy": "mysql",
+    "mariadb": "mysql",
+    "sqlite3": "sqlite",
+    "_sqlite3": "sqlite",
+    "aiosqlite": "sqlite",
+    "redis": "redis",
+    "aioredis": "redis",
+    "pymongo": "mongodb",
+    "motor": "mongodb",
+    "kombu": "amqp",
+    "amqp": "amqp",
+    "pika": "amqp",
+    "aio_pika": "amqp",
+    "aiormq": "amqp",
+    "kafka": "kafka",
+    "aiokafka": "kafka",
+    "pymemcache": "memcached",
+    "elasticsearch": "elasticsearch",
+    "opensearchpy": "elasticsearch",
+    "elastic_transport": "elasticsearch",
+    "cassandra": "cassandra",
+    "clickhouse_connect": "clickhouse",
+    "neo4j": "neo4j",
+    "oracledb": "oracle",
+    "pyodbc": "odbc",
+    "requests": "http",
+    "urllib3": "http",
+    "urllib": "http",
+    "http": "http",
+    "httpx": "http",
+    "httpx2": "http",
+    "httpcore": "http",
+    "httpcore2": "http",
+    "aiohttp": "http",
+    "botocore": "http",
+    "boto3": "http",
+    "grpc": "http",
+    "niquests": "http",
+    "smtplib": "http",
+    "ftplib": "http",
+    "ldap": "http",
+    "ldap3": "http",
+    "paramiko": "http",
+    "openai": "http",
+    "stripe": "http",
+}
+labels: Final[dict[str, str]] = {
+    "postgresql": "PostgreSQL",
+    "mysql": "MySQL",
+    "sqlite": "SQLite",
+    "redis": "Redis",
+    "mongodb": "MongoDB",
+    "amqp": "the message broker",
+    "kafka": "Kafka",
+    "memcached": "Memcached",
+    "elasticsearch": "Elasticsearch",
+    "cassandra": "Cassandra",
+    "clickhouse": "ClickHouse",
+    "neo4j": "Neo4j",
+    "oracle": "Oracle",
+    "odbc": "the ODBC source",
+}
+# Well-known ports, for plain socket errors without a driver's class or frame.
+port_products: Final[dict[int, str]] = {
+    5432: "postgresql",
+    6432: "postgresql",
+    3306: "mysql",
+    6379: "redis",
+    27017: "mongodb",
+    5672: "amqp",
+    9092: "kafka",
+    11211: "memcached",
+    9200: "elasticsearch",
+    9042: "cassandra",
+    1521: "oracle",
+    80: "http",
+    443: "http",
+}
+
+
+def peer_of(product: str) -> Peer:
+    if not product:
+        return ""
+    return "http" if product == "http" else "database"
+
+
+def root_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+# ---- the turned-around tables ----------------------------------------------------------------------
+
+
+def _collect(values: str) -> dict[str, tuple[Rule, ...]]:
+    found: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for value in getattr(rule, values):
+            found.setdefault(str(value), []).append(rule)
+    return {value: tuple(owners) for value, owners in found.items()}
+
+
+_sqlstates: Final = _collect("sqlstates")
+_mysql: Final = _collect("mysql")
+_sqlite: Final = _collect("sqlite")
+_errnos: Final = _collect("errnos")
+_replies: Final = _collect("replies")
+
+
+def _class_table() -> dict[str, list[tuple[str, str, Rule]]]:
+    """Class name -> (root module or "" for any, a text that must stand in the message or "", rule)."""
+    table: dict[str, list[tuple[str, str, Rule]]] = {}
+    for rule in rules:
+        for entry in rule.classes:
+            name, _, needle = entry.partition(":")
+            module, _, kind = name.rpartition(".")
+            table.setdefault(kind, []).append((module, needle, rule))
+    return table
+
+
+_classes: Final = _class_table()
+
+
+def _text_table() -> dict[str, list[tuple[str, Rule]]]:
+    table: dict[str, list[tuple[str, Rule]]] = {}
+    for rule in rules:
+        for entry in rule.texts:
+            product, _, needle = entry.partition("|")
+            table.setdefault(product, []).append((needle, rule))
+    return table
+
+
+_texts: Final = _text_table()
+
+
+def by_sqlstate(code: str) -> Rule | None:
+    """The longest matching prefix wins: a code, then its class."""
+    for length in (5, 3, 2, 1):
+        found = _sqlstates.get(code[:length])
+        if found:
+            return found[0]
+    return None
+
+
+def by_mysql(code: int) -> Rule | None:
+    found = _mysql.get(str(code))
+    return found[0] if found else None
+
+
+def by_sqlite(name: str) -> Rule | None:
+    """``SQLITE_BUSY_SNAPSHOT`` is looked up as itself, then as ``SQLITE_BUSY``."""
+    while name:
+        found = _sqlite.get(name)
+        if found:
+            return found[0]
+        name = name.rpartition("_")[0]
+    return None
+
+
+def by_errno(name: str, peer: Peer) -> Rule | None:
+    """Rules that are about one kind of peer hold only for it."""
+    for rule in _errnos.get(name, ()):
+        if not rule.peer or rule.peer == peer:
+            return rule
+    return None
+
+
+def by_reply(code: str) -> Rule | None:
+    found = _replies.get(code)
+    return found[0] if found else None
+
+
+def by_class(module: str, name: str) -> Iterator[tuple[str, Rule]]:
+    """Rules with the text that must stand in the message ("" for any)."""
+    root = root_of(module)
+    for owner, needle, rule in _classes.get(name, ()):
+        if not owner or owner in (root, root.lstrip("_")):
+            yield needle, rule
+
+
+def by_text(text: str, spoken: Iterable[str]) -> Iterator[tuple[str, Rule]]:
+    """The needles of the products that the exception has to do with, then those of any."""
+    for product in (*spoken, ""):
+        for needle, rule in _texts.get(product, ()):
+            if needle in text:
+                yield needle, rule

@@ -1,0 +1,1 @@
+"""The decision list: one file a cause, and their order."""
