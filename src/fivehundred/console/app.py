@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import logging
 import signal
 import socket
@@ -25,6 +24,7 @@ import uvloop
 from starlette.applications import Starlette
 
 from fivehundred.console import metrics
+from fivehundred.console.api import v1
 from fivehundred.console.config import Config, is_loopback, url_of
 from fivehundred.console.digest_items import doors as digest_doors
 from fivehundred.console.ingest.doors import endpoint_of
@@ -36,6 +36,7 @@ from fivehundred.console.site import Site
 from fivehundred.console.spool.segments import SegmentWriter
 from fivehundred.console.store.base import Project, Store
 from fivehundred.console.store.sqlite import SqliteStore
+from fivehundred.console.web import pages
 
 log = logging.getLogger("fivehundred.console.app")
 
@@ -190,13 +191,7 @@ def _first_project(store: Store) -> Project:
 
 
 def _pages(site: Site) -> Starlette:
-    routes = []
-    for name in ("fivehundred.console.api.v1", "fivehundred.console.web.pages"):
-        try:
-            routes += importlib.import_module(name).routes(site)
-        except ModuleNotFoundError as e:
-            log.warning("%s is not there yet: %s", name, e)
-    return Starlette(routes=routes)
+    return Starlette(routes=[*v1.routes(site), *pages.routes(site)])
 
 
 def _dsn(url: str, project: Project) -> str:
