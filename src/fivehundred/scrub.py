@@ -253,7 +253,9 @@ def _lone_user(found: re.Match[str]) -> str:
     return f"{found[1]}{mark}@" if len(found[2]) >= 20 else found[0]
 
 
-_scheme = re.compile(r"\b(Bearer|Basic|Token|ApiKey|Negotiate|Digest)\s+(?=\S{6})(?:\w+=\"[^\r\n]+|[A-Za-z0-9+/=._~\-]+)", re.I)
+_scheme = re.compile(
+    r"\b(Bearer|Basic|Token|ApiKey|Negotiate|Digest)\s+(?=\S{6})(?:\w+=\"[^\r\n]+|[A-Za-z0-9+/=._~\-]+)", re.I
+)
 _token = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # JWT
@@ -319,7 +321,9 @@ def _strong_name(name: str) -> bool:
 
 
 _telling_nothing: Final = frozenset({"", "None", "null", "True", "False", "true", "false", "undefined", "required"})
-_literal = re.compile(r"""([A-Za-z_][\w.\-]{1,60})(["']?\]?\s{0,3}(?:[=:]|,)\s{0,3})([bru]{0,2})(["'])((?:[^"'\\]|\\.)+)\4""")
+_literal = re.compile(
+    r"""([A-Za-z_][\w.\-]{1,60})(["']?\]?\s{0,3}(?:[=:]|,)\s{0,3})([bru]{0,2})(["'])((?:[^"'\\]|\\.)+)\4"""
+)
 
 
 def _hide_literal(found: re.Match[str]) -> str:

@@ -128,8 +128,25 @@ _import_fields: Final = ("name", "path")
 
 
 def peer_of(exc: BaseException) -> str:
-    """``host:port`` that the failing operation spoke to; empty when the exception does not say."""
-    return _from_attributes(exc) or _from_text(exc) or _from_frames(exc)
+    """``host:port`` that the failing operation spoke to; empty when the exception does not say.
+
+    It may be probed, so it is read only from classes whose words are the system's or a driver's about a connection:
+    a text that a client could have written must never choose whom this process calls.
+    """
+    kind = type(exc)
+    if not (issubclass(kind, OSError) or driver_of(exc)):
+        return ""
+    found = _from_attributes(exc)
+    if not found and _about_connections(kind):
+        found = _from_text(exc) or _from_frames(exc)
+    return found
+
+
+def _about_connections(kind: type) -> bool:
+    if issubclass(kind, OSError):
+        return True
+    names = " ".join(type_name(base) for base in mro(kind)[:4])
+    return any(word in names for word in ("Operational", "Interface", "Connect", "Timeout", "Network", "Server"))
 
 
 def _from_attributes(exc: BaseException) -> str:

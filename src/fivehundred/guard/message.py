@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import contextvars
+import os
 import queue
 import threading
 from types import WrapperDescriptorType
@@ -160,8 +161,12 @@ def _give_up(caller: _Caller, name: str) -> None:
     _hung[name] = _hung.get(name, 0) + 1
 
 
-def after_fork() -> None:
+def _after_fork() -> None:
     """A child has the names of its parent's threads, but not the threads."""
     global _caller, _lock
     _caller = None
     _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -82,7 +82,7 @@ def attribute(value: object, name: str) -> object:
             continue
         if type(member) in (MemberDescriptorType, GetSetDescriptorType):
             try:
-                return member.__get__(value)  # type: ignore[no-any-return]
+                return member.__get__(value)
             except AttributeError:
                 continue
         if type(member) in (str, int, bytes):
@@ -211,7 +211,7 @@ class Renderer:
 def hidden(value: object) -> Json:
     """The mark in place of a secret; that there is none, or an empty one, is no secret and often the very bug."""
     if value is None or type(value) is bool:
-        return value  # type: ignore[return-value]
+        return value
     return "" if type(value) is str and not value else scrub.mark
 
 
@@ -221,7 +221,7 @@ def number(value: int | float) -> Json:
     size = int.bit_length(value)  # type: ignore[arg-type]
     if size <= 63:
         return scrub.scrub_number(int.__index__(value))  # type: ignore[arg-type]
-    return int.__repr__(value) if size <= 256 else f"an integer of {size} bits"  # type: ignore[arg-type]
+    return int.__repr__(value) if size <= 256 else f"an integer of {size} bits"
 
 
 def _bare(name: str) -> str:
@@ -238,7 +238,7 @@ _plumbing: Final = frozenset(
     "asyncio threading logging socket ssl http io _io concurrent selectors contextvars _thread importlib sys types "
     "starlette fastapi uvicorn gunicorn waitress werkzeug flask django anyio sniffio h11 httptools uvloop hypercorn "
     "sqlalchemy psycopg psycopg2 psycopg_pool asyncpg pymysql redis celery kombu gevent greenlet jinja2 fivehundred "
-    "urllib3 requests httpx httpcore aiohttp botocore boto3 grpc pymongo".split()
+    "urllib3 requests httpx httpcore aiohttp botocore boto3 grpc pymongo".split()  # noqa: SIM905
 )
 
 
