@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from fivehundred.console.spool.base import Depth
-from fivehundred.console.store.base import Store
+from fivehundred.console.store.base import Project, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,8 @@ class Site:
     public_url: str  # "http://127.0.0.1:5500", without a slash at the end
     backlog: Callable[[], Depth]  # accepted and not yet digested
     refused: Callable[[], dict[tuple[str, str], int]]  # (project, reason) -> requests refused since the start
+
+    def dsn(self, project: Project) -> str:
+        """What an application is given to send its events to this project."""
+        url = urlsplit(self.public_url)
+        return f"{url.scheme}://{project.key}@{url.netloc}{url.path}/{project.id}"

@@ -17,31 +17,31 @@ def spark(values: Sequence[int], unit: str = "hour") -> Markup:
     words = _words(values, unit)
     # the track below keeps an empty trend from looking like a missing one
     return Markup(
-        f'<svg class="spark" viewBox="-2 0 {len(values) * 4} 21" role="img" aria-label="{words}">'
-        f'<path class="track" d="M-1 20.5H{len(values) * 4 - 3}"/><path d="{steps}"/></svg>'
-    )
+        '<svg class="spark" viewBox="-2 0 {width} 21" role="img" aria-label="{words}">'
+        '<path class="track" d="M-1 20.5H{end}"/><path d="{steps}"/></svg>'
+    ).format(width=len(values) * 4, words=words, end=len(values) * 4 - 3, steps=steps)
 
 
 def bars(values: Sequence[int], *, unit: str, marks: Sequence[tuple[int, str]] = (), label: str = "") -> Markup:
     """A chart of its own: bars with a tip each, and marks (index, text) such as a release at its first hour."""
     top = max(values, default=0)
     width = len(values) * 10
-    body = "".join(
-        f'<rect x="{i * 10 + 1}" y="{60 - _height(v, top, 52)}" width="8" height="{_height(v, top, 52)}" rx="1"'
-        f"><title>{_tip(len(values) - 1 - i, v, unit)}</title></rect>"
+    body = Markup("").join(
+        Markup('<rect x="{x}" y="{y}" width="6" height="{h}"><title>{tip}</title></rect>').format(
+            x=i * 10 + 2, y=60 - _height(v, top, 52), h=_height(v, top, 52), tip=_tip(len(values) - 1 - i, v, unit)
+        )
         for i, v in enumerate(values)
         if v
     )
-    flags = "".join(
-        Markup('<path class="mark" d="M{x} 0V60"><title>{text}</title></path>').format(x=i * 10, text=text)
+    flags = Markup("").join(
+        Markup('<path class="mark" d="M{x} 0V60"><title>{text}</title></path>').format(x=max(1, i * 10), text=text)
         for i, text in marks
         if 0 <= i < len(values)
     )
-    words = Markup.escape(f"{label}: " if label else "") + _words(values, unit)
     return Markup(
-        f'<svg class="bars" viewBox="0 0 {width} 61" preserveAspectRatio="none" role="img" aria-label="{words}">'
-        f'<path class="track" d="M0 60.5H{width}"/>{body}{flags}</svg>'
-    )
+        '<svg class="bars" viewBox="0 0 {width} 61" preserveAspectRatio="none" role="img" aria-label="{words}">'
+        '<path class="track" d="M0 60.5H{width}"/>{body}{flags}</svg>'
+    ).format(width=width, words=f"{label}: {_words(values, unit)}".removeprefix(": "), body=body, flags=flags)
 
 
 def share(part: int, whole: int) -> Markup:
@@ -49,8 +49,8 @@ def share(part: int, whole: int) -> Markup:
     percent = 0 if whole <= 0 else max(1, round(100 * part / whole)) if part else 0
     return Markup(
         '<svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="track" width="100" height="6" rx="2"/><rect width="{min(percent, 100)}" height="6" rx="2"/></svg>'
-    )
+        '<rect class="track" width="100" height="6"/><rect width="{percent}" height="6"/></svg>'
+    ).format(percent=min(percent, 100))
 
 
 def _height(value: int, top: int, height_max: int) -> int:

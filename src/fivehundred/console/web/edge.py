@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -9,8 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from fivehundred.console.store.base import NotFound
+from fivehundred.console.store.base import BadCursor, NotFound
 from fivehundred.console.web import forms, render
+from fivehundred.event import new_id
+from fivehundred.problem import answer
+
+log = logging.getLogger("fivehundred.console")
 
 Fields: TypeAlias = dict[str, list[str]]
 Page: TypeAlias = Callable[[Request], Response]
@@ -25,6 +30,10 @@ def page(handler: Page) -> Callable[[Request], Awaitable[Response]]:
             return await run_in_threadpool(handler, request)
         except NotFound as e:
             return await run_in_threadpool(missing, request, str(e))
+        except BadCursor as e:
+            return await run_in_threadpool(problem, request, 400, "This page is not there any more", f"{e}.")
+        except Exception as e:  # whatever an event makes a page stumble over
+            return failed(request, e)
 
     return endpoint
 
@@ -40,13 +49,36 @@ def post(handler: Post) -> Callable[[Request], Awaitable[Response]]:
             return await run_in_threadpool(problem, request, e.status, "Nothing was changed", str(e))
         except NotFound as e:
             return await run_in_threadpool(missing, request, str(e))
+        except Exception as e:  # as above
+            return failed(request, e)
 
     return endpoint
 
 
+def failed(request: Request, e: Exception) -> Response:
+    """Our own 500: the same safe answer that the Guard gives, its reference in our log."""
+    reference = new_id()
+    log.error("%s %s failed, reference %s", request.method, request.url.path, reference, exc_info=e)
+    sent = request.headers
+    safe = answer(
+        reference=reference,
+        status=500,
+        transient="unknown",
+        retry_after_s=None,
+        accept=sent.get("accept", ""),
+        language=sent.get("accept-language", ""),
+    )
+    found = Response(safe.body, safe.status)
+    found.raw_headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in safe.headers]
+    return found
+
+
 def missing(request: Request, what: str = "") -> Response:
     """404: says what was looked for and where to look instead."""
-    hint = "Retention may have removed it, or it belongs to another Console. Paste a reference into the search box to find an event."
+    hint = (
+        "Retention may have removed it, or it belongs to another Console. "
+        "Paste a reference into the search box to find an event."
+    )
     return problem(request, 404, "Not found", f"{what or 'There is no such page.'} {hint}".strip())
 
 

@@ -33,6 +33,7 @@ order_names: dict[Order, str] = {
     "events": "events",
     "users": "users",
 }
+tab_names: dict[search.State, str] = {"open": "Open", "muted": "Muted", "resolved": "Resolved", "any": "All"}
 _ACTS: dict[str, FaultState] = {"resolve": "resolved", "mute": "muted", "reopen": "open"}
 
 
@@ -173,9 +174,8 @@ def _link(line: str, order: Order, cursor: str = "") -> str:
 
 
 def _tabs(store: Store, asked: search.Search, order: Order, total: int) -> list[Tab]:
-    names: tuple[tuple[search.State, str], ...] = (("open", "Open"), ("muted", "Muted"), ("resolved", "Resolved"), ("any", "All"))
     tabs: list[Tab] = []
-    for state, name in names:
+    for state, name in tab_names.items():
         count: int | None = total
         if state != asked.state:
             count = None if state == "any" else _count(store, asked, state)
@@ -214,8 +214,8 @@ def _acts(state: FaultState) -> list[tuple[str, str, str]]:
 
 
 def _marks(detail: FaultDetail) -> list[tuple[int, str]]:
-    """Releases that were first seen in the last 24 hours, as marks on the trend."""
+    """Releases that came after the fault's first one and in the last 24 hours, as marks on the trend."""
     hour = 3600
     now = int(time.time()) // hour
-    found = [(23 - (now - int(seen) // hour), f"first event in {release}") for release, _, seen in detail.releases]
+    found = [(23 - (now - int(seen) // hour), f"first event in {release}") for release, _, seen in detail.releases[1:]]
     return [(at, text) for at, text in found if 0 <= at <= 23]

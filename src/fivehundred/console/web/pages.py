@@ -7,14 +7,13 @@ Server-rendered, usable without scripts, nothing inline, nothing from outside. W
 from __future__ import annotations
 
 import time
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.site import Site
-from fivehundred.console.store.base import FaultQuery, Project, Stats, Tally
+from fivehundred.console.store.base import FaultQuery, Stats, Tally
 from fivehundred.console.web import edge, events, faults, live, render
 
 _STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
@@ -22,7 +21,7 @@ _YEAR = "public, max-age=31536000, immutable"
 
 
 def routes(site: Site) -> list[BaseRoute]:
-    """All pages. They claim ``/``, ``/faults``, ``/events``, ``/malformed``, ``/projects``, ``/losses``, ``/live`` ..."""
+    """All pages. The last of them claims every path that is left, so they stand last in an app."""
     console = Pages(site)
     return [
         Route("/", edge.page(console.overview)),
@@ -35,6 +34,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/looks", edge.post(console.looks), methods=["POST"]),
         Route("/live", live.Live(site).endpoint),
         Route("/static/{name}", edge.page(static)),
+        Route("/{path:path}", edge.page(edge.missing)),  # the last one of all
     ]
 
 
@@ -54,7 +54,7 @@ class Pages:
             "line": "",
             "stats": stats,
             "causes": sorted(stats.causes.items(), key=lambda c: -c[1]),
-            "burning": store.faults(FaultQuery(limit=8), now=now).faults,
+            "burning": store.faults(FaultQuery(limit=14), now=now).faults,
             "newest": store.faults(FaultQuery(state=None, order="first_seen", limit=8), now=now).faults,
             "lost": _lost(stats, self._site),
             "backlog": self._site.backlog(),
@@ -63,13 +63,13 @@ class Pages:
         return render.page(request, "overview.html", values)
 
     def _first(self, request: Request) -> Response:
-        projects = [(p, self._dsn(p)) for p in self._site.store().projects()]
+        projects = [(p, self._site.dsn(p)) for p in self._site.store().projects()]
         return render.page(request, "first.html", {"nav": "overview", "line": "", "projects": projects})
 
     def projects(self, request: Request) -> Response:
         store = self._site.store()
         now = time.time()
-        rows = [(p, self._dsn(p), store.stats(p.id, hours=24, now=now)) for p in store.projects()]
+        rows = [(p, self._site.dsn(p), store.stats(p.id, hours=24, now=now)) for p in store.projects()]
         return render.page(request, "projects.html", {"nav": "projects", "line": "", "projects": rows, "problem": ""})
 
     def create_project(self, request: Request, fields: edge.Fields) -> Response:
@@ -102,10 +102,6 @@ class Pages:
             if value in known:
                 answer.set_cookie(name, value, max_age=365 * 86_400, samesite="strict", httponly=True)
         return answer
-
-    def _dsn(self, project: Project) -> str:
-        parts = urlsplit(self._site.public_url)
-        return f"{parts.scheme}://{project.key}@{parts.netloc}{parts.path}/{project.id}"
 
 
 def static(request: Request) -> Response:

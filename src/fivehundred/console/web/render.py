@@ -25,7 +25,7 @@ from starlette.responses import Response
 from fivehundred.console.web import charts
 
 HERE: Final = Path(__file__).parent
-token_cookie: Final = "fivehundred_token"
+token_cookie: Final = "fivehundred_token"  # noqa: S105 - a name
 themes: Final = ("system", "light", "dark")
 densities: Final = ("compact", "roomy")
 
@@ -43,7 +43,9 @@ headers: Final = {
 }
 
 # C0 and C1 controls but tab and line ends, zero-width and direction marks: they would hide or reorder other text
-_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]"
+)
 
 
 def page(request: Request, template: str, values: Mapping[str, object], *, status: int = 200) -> Response:
@@ -51,12 +53,16 @@ def page(request: Request, template: str, values: Mapping[str, object], *, statu
     token = request.cookies.get(token_cookie, "")
     fresh = not re.fullmatch(r"[0-9a-f]{32}", token)
     token = secrets.token_hex(16) if fresh else token
-    html = environment().get_template(template).render(
-        theme=_one_of(request.cookies.get("theme"), themes),
-        density=_one_of(request.cookies.get("density"), densities),
-        token=token,
-        here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        **values,
+    html = (
+        environment()
+        .get_template(template)
+        .render(
+            theme=_one_of(request.cookies.get("theme"), themes),
+            density=_one_of(request.cookies.get("density"), densities),
+            token=token,
+            here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            **values,
+        )
     )
     answer = packed(request, html.encode("utf-8", "replace"), "text/html; charset=utf-8", status)
     if fresh:
@@ -101,7 +107,7 @@ def visible(value: str) -> str:
 
 def _finalize(value: object) -> object:
     if isinstance(value, Markup):
-        return Markup(visible(value)) if _HIDDEN.search(value) else value
+        return Markup(visible(value)) if _HIDDEN.search(value) else value  # noqa: S704 - still what it was
     return visible(value) if isinstance(value, str) else value
 
 
@@ -142,12 +148,12 @@ def duration(seconds: float) -> str:
 def num(value: int) -> Markup:
     """Whole below ten thousand, then short, the whole of it in the tip."""
     if abs(value) < 10_000:
-        return Markup(f"{value:,}")
+        return Markup("{:,}").format(value)
     for name, size in (("M", 1_000_000), ("k", 1_000)):
         if abs(value) >= size:
             short = f"{value / size:.1f}".removesuffix(".0") if abs(value) < 100 * size else f"{value // size:,}"
-            return Markup(f'<span title="{value:,}">{short}{name}</span>')
-    return Markup(f"{value:,}")
+            return Markup('<span title="{:,}">{}{}</span>').format(value, short, name)
+    return Markup("{:,}").format(value)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

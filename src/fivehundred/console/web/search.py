@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, get_args
 
 from fivehundred import limits
-from fivehundred.console.store.base import FaultQuery, FaultState, Order, Project
+from fivehundred.console.store.base import FaultQuery, Order, Project
 from fivehundred.diagnosis.model import Cause, causes
 from fivehundred.event import clean, clean_id
 
@@ -95,8 +95,8 @@ def reference(line: str) -> str:
 
 def fault_number(line: str) -> int | None:
     """The fault's number when the whole line is ``#12``."""
-    digits = line.strip().removeprefix("#")
-    return int(digits) if line.strip().startswith("#") and digits.isascii() and digits.isdecimal() and len(digits) < 16 else None
+    match = re.fullmatch(r"#([0-9]{1,15})", line.strip())
+    return int(match[1]) if match else None
 
 
 def _tokens(line: str) -> list[tuple[str, str]]:
@@ -113,7 +113,8 @@ def _tokens(line: str) -> list[tuple[str, str]]:
             match = _TOKEN.match(line, at)
             if match is None:  # cannot happen: a non-space always matches \S+
                 break
-            found.append((match["name"] or "", match["value"] if match["name"] else match["quoted"] or match["word"] or ""))
+            name = match["name"] or ""
+            found.append((name, match["value"] if name else match["quoted"] or match["word"] or ""))
         at = match.end()
     return found
 
@@ -121,7 +122,7 @@ def _tokens(line: str) -> list[tuple[str, str]]:
 def _term(found: Search, name: str, value: str, projects: Sequence[Project]) -> Search:
     if name not in filters:
         known = ", ".join(f"{f}:" for f in filters)
-        return _problem(found, f"There is no filter {name}: — there are {known}. To search for the text, put it in quotes.")
+        return _problem(found, f"There is no filter {name}: (there are {known}). To search for the text, quote it.")
     if not value:
         return _problem(found, f"{name}: needs a value, as in {_example(name)}.")
     if name == "is":

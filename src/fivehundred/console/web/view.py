@@ -158,12 +158,16 @@ def _site(stacks: Sequence[Sequence[Frame]], fingerprint: Mapping[str, Json]) ->
     return last, max(0, len(stacks[last]) - 1)
 
 
+# marks of a path that is no application's; "<" begins "<frozen importlib>" and "<string>"
+_LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3", "node_modules/", "<")
+
+
 def application(frame: Frame) -> bool:
     """Whether the frame is the application's own: what the SDK says, else what its path says."""
     if frame.in_app is not None:
         return frame.in_app
     path = (frame.abs_path or frame.filename).replace("\\", "/")
-    return not any(mark in path for mark in ("/site-packages/", "/dist-packages/", "/lib/python3", "node_modules/", "<"))
+    return not any(mark in path for mark in _LIBRARIES)
 
 
 def _exception(
@@ -190,9 +194,7 @@ def _notes(item: ExceptionItem) -> tuple[str, ...]:
     return tuple(text(n, limits.shown_chars_max) for n in notes[:10]) if isinstance(notes, list) else ()
 
 
-def _folds(
-    frames: Sequence[Frame], platform: str, sources: _Sources, chosen: Frame | None
-) -> tuple[Fold, ...]:
+def _folds(frames: Sequence[Frame], platform: str, sources: _Sources, chosen: Frame | None) -> tuple[Fold, ...]:
     """Innermost first, as one reads a failure. The frame that is open above is not shown a second time."""
     ordered = list(reversed(frames))
     skipped = max(0, len(ordered) - limits.shown_frames_max)
@@ -259,9 +261,7 @@ def _lines(frame: Frame, platform: str) -> tuple[Line, ...]:
     source = [s[margin:] for s in source]
     html = code.lines(source, filename=frame.filename or frame.abs_path, platform=frame.platform or platform)
     first = None if frame.lineno is None else frame.lineno - len(before)
-    return tuple(
-        Line(None if first is None else first + i, h, i == len(before)) for i, h in enumerate(html)
-    )
+    return tuple(Line(None if first is None else first + i, h, i == len(before)) for i, h in enumerate(html))
 
 
 def _where(frame: Frame) -> str:
@@ -278,7 +278,7 @@ def _request(event: Event) -> tuple[Value, ...]:
         "URL": request.url,
         "query": request.query_string,
         **{f"cookie {k}": v for k, v in request.cookies.items()},
-        **{k: v for k, v in request.env.items()},
+        **request.env,
     }
     return _values({k: v for k, v in found.items() if v not in ("", None)})
 
