@@ -1,4 +1,4 @@
-"""Labelled events through the front door: post them to a running Console, wait until all are digested, score the faults.
+"""Labelled events through the front door: post them to a Console, wait until they are digested, score the faults.
 
     .venv/bin/fivehundred console --data /tmp/console --json &
     .venv/bin/python bench/grouping_http.py --dsn DSN --data FOLDER
