@@ -22,11 +22,14 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
-_frame_fields = "filename abs_path module function lineno colno context_line in_app vars".split()
-_fields = (
-    "tags user contexts extra modules fingerprint sdk level logentry message transaction culprit release environment"
-    " server_name platform type logger sentry.interfaces.Exception sentry.interfaces.Http sentry.interfaces.Message"
-).split()
+_frame_fields = [
+    "filename", "abs_path", "module", "function", "lineno", "colno", "context_line", "in_app", "vars",
+]  # fmt: skip
+_fields = [
+    "tags", "user", "contexts", "extra", "modules", "fingerprint", "sdk", "level", "logentry", "message", "transaction",
+    "culprit", "release", "environment", "server_name", "platform", "type", "logger", "sentry.interfaces.Exception",
+    "sentry.interfaces.Http", "sentry.interfaces.Message",
+]  # fmt: skip
 frames = st.fixed_dictionaries(
     {},
     optional=dict.fromkeys(

@@ -176,19 +176,33 @@ def _unquoted(name: str) -> str:
 
 def scrub_text(text: str) -> str:
     """Without what looks like a secret: cards, tokens, keys, passwords in URLs, and ``name=value`` of secret names."""
-    if len(text) < 5:
+    if len(text) < 5 or text in _harmless_texts:
         return text
     cut = text if len(text) <= limits.scrub_chars_max else text[: limits.scrub_chars_max] + "… (the rest was cut)"
     if suspicious(cut):
         cut = _assigned(_shapes(cut))
-    return cut
+    return _remembered(_harmless_texts, text) if cut == text else cut
 
 
 def scrub_source(line: str) -> str:
     """A line of source: names stay, as ``password = os.environ[...]`` is no secret; literals beside them go."""
-    if not suspicious(line):
+    if line in _harmless_lines:
         return line
-    return _literal.sub(_hide_literal, _shapes(line))
+    cleaned = _literal.sub(_hide_literal, _shapes(line)) if suspicious(line) else line
+    return _remembered(_harmless_lines, line) if cleaned == line else cleaned
+
+
+# Modules, functions, file names and source lines repeat from event to event. Only what holds no secret is remembered.
+_harmless_texts: set[str] = set()
+_harmless_lines: set[str] = set()
+
+
+def _remembered(harmless: set[str], text: str) -> str:
+    if len(text) <= limits.text_remembered_chars_max:
+        if len(harmless) >= limits.texts_remembered_max:
+            harmless.clear()
+        harmless.add(text)
+    return text
 
 
 def scrub_number(value: int) -> Json:
@@ -216,17 +230,11 @@ def scrub_url(url: str, extra: frozenset[str] = frozenset()) -> str:
 
 
 def suspicious(text: str) -> bool:
-    """Whether any shape may be in it. Plain searches, no regular expression: most texts hold none, and pay only this."""
-    if any(hint in text for hint in _hints):
-        return True
-    lowered = text.lower()
-    if any(hint in lowered for hint in _lower_hints):
-        return True
-    return _many_digits in lowered.translate(_digits)
+    """Whether any shape may be in it. Most texts hold none, and pay only this."""
+    return bool(_hint.search(text) or _lower_hint.search(text.lower()) or _many_digits.search(text))
 
 
-_digits: Final = {ord(d): "0" for d in "123456789"} | {ord(" "): None, ord("-"): None}
-_many_digits: Final = "0" * 13
+_many_digits = re.compile(r"\d(?:[ -]*\d){12}")
 _hints: Final = (
     "eyJ", "://", "-----BEGIN", "AKIA", "ASIA", "AIza", "sk_", "pk_", "rk_", "sk-", "gh", "glpat-", "xox", "SG.",
     "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "AccountKey=", "key-", "hooks.slack.com",
@@ -235,6 +243,8 @@ _lower_hints: Final = (
     "bearer", "basic ", "digest ", "pass", "pwd", "secret", "token", "api", "auth", "cookie", "session", "credential",
     "key", "cvv", "cvc", "ssn", "iban", "pin",
 )  # fmt: skip
+_hint = re.compile("|".join(map(re.escape, _hints)))
+_lower_hint = re.compile("|".join(map(re.escape, _lower_hints)))
 
 
 def _shapes(text: str) -> str:

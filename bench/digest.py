@@ -1,0 +1,112 @@
+"""How fast the digest turns accepted envelopes into faults, and what an event costs on disk.
+
+    python bench/digest.py CORPUS [--events 5000] [--encoding gzip] [--keep-all] [--profile]
+
+CORPUS is a folder with ``events-gzip.bin`` or ``events-raw.bin``: records of a little-endian header (body length u32,
+template number u16, event id 16 bytes) and an envelope. They are appended to a real spool first; then one digest reads
+it to the end into a real store, in this process. ``--keep-all`` switches the sampling of payloads off, so that bytes
+per event are those at full fidelity.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import gc
+import pstats
+import struct
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fivehundred import limits
+from fivehundred.console.config import Layout
+from fivehundred.console.digest import Digest
+from fivehundred.console.spool.base import Received
+from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
+from fivehundred.console.store.base import FaultQuery
+from fivehundred.console.store.sqlite import SqliteStore
+
+_RECORD = struct.Struct("<IH16s")
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.keep_all:
+        setattr(limits, "payloads_an_hour_max", 10**9)  # noqa: B010 - a Final, for the measurement only
+    with tempfile.TemporaryDirectory(prefix="digest-bench-") as folder:
+        layout = Layout(Path(folder))
+        events = asyncio.run(_fill(layout, arguments))
+        store, reader = SqliteStore(layout.database), SegmentReader(layout.spool)
+        store.create_project("bench", now=time.time())
+        digest = Digest(store, reader)
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        profile = cProfile.Profile() if arguments.profile else None
+        wall, cpu = time.perf_counter(), time.process_time()
+        if profile:
+            profile.runcall(_drain, digest)
+        else:
+            _drain(digest)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        _report(store, layout, events, wall, cpu)
+        if profile:
+            pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--events", type=int, default=5000)
+    parser.add_argument("--encoding", choices=["gzip", "raw"], default="gzip")
+    parser.add_argument("--keep-all", action="store_true")
+    parser.add_argument("--profile", action="store_true")
+    return parser.parse_args()
+
+
+async def _fill(layout: Layout, arguments: argparse.Namespace) -> int:
+    writer = SegmentWriter(layout.spool)
+    encoding = "identity" if arguments.encoding == "raw" else "gzip"
+    waiting = []
+    for event_id, body in _records(arguments.corpus / f"events-{arguments.encoding}.bin", arguments.events):
+        meta = {"content_encoding": encoding, "event_id": event_id, "client": "sentry.python/2.75.0"}
+        waiting.append(writer.append(Received("1", "envelope", time.time(), meta, body)))
+        if len(waiting) % 500 == 0:
+            await asyncio.gather(*waiting[-500:])
+    await asyncio.gather(*waiting[len(waiting) // 500 * 500 :])
+    await writer.close()
+    return len(waiting)
+
+
+def _records(path: Path, events: int) -> Iterator[tuple[str, bytes]]:
+    with path.open("rb") as file:
+        while events and len(header := file.read(_RECORD.size)) == _RECORD.size:
+            length, _, event_id = _RECORD.unpack(header)
+            yield event_id.hex(), file.read(length)
+            events -= 1
+
+
+def _drain(digest: Digest) -> None:
+    while digest.step():
+        pass
+
+
+def _report(store: SqliteStore, layout: Layout, events: int, wall: float, cpu: float) -> None:
+    figures = {t.outcome: t.quantity for t in store.stats(None, hours=1, now=time.time()).tallies if t.item == "event"}
+    faults = store.faults(FaultQuery(state=None), now=time.time()).total
+    store.close()  # the last connection moves the WAL into the database
+    sizes = {
+        "database": sum(f.stat().st_size for f in layout.root.glob("console.db*")),
+        "bodies": sum(f.stat().st_size for f in (layout.root / "bodies").iterdir()),
+    }
+    kept = max(1, figures.get("kept", 0))
+    print(f"{events} events in {wall:.2f} s: {events / wall:.0f}/s; CPU {cpu / events * 1e6:.0f} us an event")
+    print(f"{faults} faults; {figures}")
+    print(f"bytes an event: {sum(sizes.values()) / events:.0f} of all, {sizes['bodies'] / kept:.0f} a kept payload")
+    print(f"database {sizes['database'] / events:.0f}, bodies {sizes['bodies'] / events:.0f} bytes an event")
+
+
+if __name__ == "__main__":
+    main()
