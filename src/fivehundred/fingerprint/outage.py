@@ -1,0 +1,316 @@
+"""What fails wherever it is used: a peer or a resource that is down, full or denied, or a missing environment variable.
+
+Such a fault has no site: a database that is down is one fault at every call site. Codes decide before words, because
+servers and drivers speak other languages. What is about a statement or a value (class 22, 23, 42 ...) is no outage.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from fivehundred.event import Event, ExceptionItem
+from fivehundred.fingerprint.libraries import top_level
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    kind: str  # "refused", "timeout", "dns", "full" ...
+    family: str  # "postgresql", "redis", "http" ...; empty for what belongs to the machine itself
+    peer: str  # host:port, host, or empty when nothing tells
+    exception: int  # index of the exception that decided
+
+    @property
+    def certain(self) -> bool:
+        """Does it stand for itself? A call of an unknown peer may be any peer, so it needs its site."""
+        return not self.family or bool(self.peer) or self.family not in ("http", "socket", "grpc")
+
+
+def outage(event: Event) -> Outage | None:
+    """The newest exception with a code of the machine or of a peer decides; its peer may stand in any of the chain."""
+    family = ""
+    for i in range(len(event.exceptions) - 1, -1, -1):
+        x = event.exceptions[i]
+        kind = _machine(x)
+        if kind:
+            return Outage(kind, "", "", i)
+    for i in range(len(event.exceptions) - 1, -1, -1):
+        x = event.exceptions[i]
+        family = family if family not in ("", "pool") else family_of(x) or family
+        kind = _peer_kind(x, family)
+        if kind:
+            # the older ones of the chain are this one's reasons; they know the family and the errno better
+            for older in reversed(event.exceptions[:i]):
+                family = family if family not in ("", "pool") else family_of(older) or family
+                kind = _peer_kind(older, family) or kind if kind in _VAGUE else kind
+            return Outage(kind, family or "socket", _peer(event), i)
+    return None
+
+
+_VAGUE: Final = frozenset(("unreachable", "lost"))
+
+
+def environment_variable(event: Event) -> tuple[str, int] | None:
+    """(NAME, index of the exception) when the application read a variable that is not set."""
+    for i, x in enumerate(event.exceptions):
+        name = x.value.strip("'\" ")
+        if x.type == "KeyError" and x.frames and _NAME.fullmatch(name):
+            last = x.frames[-1]
+            if (last.module == "os" and last.function.endswith(("__getitem__", "__getattr__"))) or _ENVIRON.search(
+                last.context_line
+            ):
+                return name, i
+        found = _VARIABLE.search(x.value[:500])
+        if found:
+            return next(g for g in found.groups() if g), i
+    return None
+
+
+_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
+_ENVIRON: Final = re.compile(r"\benviron\b|\bgetenv\b|process\.env\b|\bENV\[|\bENV\.fetch")
+_VARIABLE: Final = re.compile(
+    r"(?i:environment variable|env var|envvar)[^A-Z\n]{0,20}\b([A-Z][A-Z0-9_]{2,80})\b"
+    r"|\b([A-Z][A-Z0-9_]{2,80})\b[^\n]{0,40}(?i:environment variable|env var|envvar)"
+)
+
+
+# ---- the machine -----------------------------------------------------------------------------------------
+
+_MACHINE_ERRNO: Final = {28: "disk-full", 122: "disk-full", 24: "descriptors", 23: "descriptors", 5: "disk-error"}
+_MACHINE_TEXT: Final = re.compile(
+    r"(?P<disk_full>\[Errno 28\]|\bENOSPC\b|No space left on device|Disk quota exceeded|database or disk is full)"
+    r"|(?P<descriptors>\[Errno 2[34]\]|\bE[MN]FILE\b|[Tt]oo many open files)"
+    r"|(?P<threads>can't (?:start|allocate) new thread|unable to create (?:new )?native thread|cannot create thread)"
+    r"|(?P<memory>\[Errno 12\]|\bENOMEM\b|Cannot allocate memory|Java heap space|GC overhead limit)"
+    r"|(?P<disk_error>\[Errno 5\]|Input/output error|disk I/O error)"
+)
+
+
+def _machine(x: ExceptionItem) -> str:
+    kind = _MACHINE_ERRNO.get(_errno(x), "")
+    if not kind and (found := _MACHINE_TEXT.search(x.value[:500])) and found.lastgroup:
+        kind = found.lastgroup.replace("_", "-")
+    return kind
+
+
+def _errno(x: ExceptionItem) -> int:
+    if x.mechanism:
+        code = x.mechanism.meta.get("errno")
+        number = code.get("number") if isinstance(code, dict) else None
+        if isinstance(number, int):
+            return number
+    found = _ERRNO.search(x.value[:500])
+    return int(found[1] or found[2]) if found else 0
+
+
+_ERRNO: Final = re.compile(r"\[(?:Errno|WinError) (-?\d{1,5})\]|^Error (\d{1,5}) connecting")
+
+
+# ---- peers -----------------------------------------------------------------------------------------------
+
+_PEER_ERRNO: Final = {
+    **dict.fromkeys((111, 61, 10061), "refused"),
+    **dict.fromkeys((110, 60, 10060), "timeout"),
+    **dict.fromkeys((104, 54, 10054, 32), "lost"),
+    **dict.fromkeys((113, 112, 101, 65, 51, 10065, 10051), "unreachable"),
+    **dict.fromkeys((-2, -3, -5, 11001), "dns"),
+}
+_TYPES: Final = {
+    "ConnectionRefusedError": "refused",
+    "gaierror": "dns",
+    "NameResolutionError": "dns",
+    "UnknownHostException": "dns",
+    "SSLCertVerificationError": "tls",
+    "CertificateError": "tls",
+    "ConnectTimeoutError": "timeout",
+    "ConnectTimeout": "timeout",
+    "ReadTimeout": "timeout",
+    "ReadTimeoutError": "timeout",
+    "SocketTimeoutException": "timeout",
+    "ServerTimeoutError": "timeout",
+    "PoolTimeout": "pool",
+    "TooManyConnectionsError": "full",
+    "CannotConnectNowError": "starting",
+    "ServerSelectionTimeoutError": "unreachable",
+    "NoBrokersAvailable": "unreachable",
+    "NoHostAvailable": "unreachable",
+    "EndpointConnectionError": "unreachable",
+    "BusyLoadingError": "starting",
+    "ClusterDownError": "unreachable",
+    "MasterDownError": "unreachable",
+    "AuthenticationError": "denied",
+    "InvalidPasswordError": "denied",
+    "InvalidCatalogNameError": "no-database",
+    "NewConnectionError": "unreachable",
+    "ConnectionFailedError": "unreachable",
+    "SMTPServerDisconnected": "lost",
+    "SMTPConnectError": "unreachable",
+    "SMTPAuthenticationError": "denied",
+    "NotPrimaryError": "read-only",
+    "ReadOnlyError": "read-only",
+}
+_SQLSTATE: Final = {
+    "08": "unreachable",
+    "28": "denied",
+    "3D": "no-database",
+    "53": "full",
+    "57P01": "lost",
+    "57P02": "lost",
+    "57P03": "starting",
+    "58": "disk-error",
+}
+# the SQLSTATE classes above by the names that psycopg gives them
+_PSYCOPG: Final = {
+    "TooManyConnections": "full",
+    "OutOfMemory": "full",
+    "DiskFull": "full",
+    "AdminShutdown": "lost",
+    "CrashShutdown": "lost",
+    "CannotConnectNow": "starting",
+    "InvalidPassword": "denied",
+    "InvalidAuthorizationSpecification": "denied",
+    "InvalidCatalogName": "no-database",
+    "ConnectionFailure": "lost",
+    "ConnectionTimeout": "timeout",
+}
+_MYSQL: Final = {
+    **dict.fromkeys((2002, 2003, 1130), "unreachable"),
+    2005: "dns",
+    **dict.fromkeys((2006, 2013, 2055, 1053), "lost"),
+    **dict.fromkeys((1040, 1203, 1226), "full"),
+    **dict.fromkeys((1044, 1045, 1698), "denied"),
+    1049: "no-database",
+    **dict.fromkeys((1836, 1290), "read-only"),
+}
+_TEXT: Final = re.compile(
+    r"(?P<refused>[Cc]onnection refused|\bECONNREFUSED\b|actively refused|Errno (?:111|61)\b|Connection to \S+ refused)"
+    r"|(?P<dns>could not translate host name|[Nn]ame or service not known|Temporary failure in name resolution|getaddrinfo"
+    r"|nodename nor servname|no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|Failed to resolve|Name does not resolve)"
+    r"|(?P<tls>CERTIFICATE_VERIFY_FAILED|certificate verify failed|certificate has expired|x509: certificate|SSLHandshake"
+    r"|unable to get local issuer|self[- ]signed certificate)"
+    r"|(?P<full>too many clients already|remaining connection slots|[Tt]oo many connections|max number of clients reached"
+    r"|OOM command not allowed)"
+    r"|(?P<pool>QueuePool limit|pool exhausted|[Cc]onnection pool (?:is )?(?:exhausted|timeout|full)|Connection is not available,"
+    r" request timed out|couldn't get a connection after)"
+    r"|(?P<denied>password authentication failed|no password supplied|no pg_hba.conf entry|Access denied for user|NOAUTH|WRONGPASS"
+    r"|ACCESS_REFUSED)"
+    r"|(?P<no_database>database \S+ does not exist|FATAL: +role \S+ does not exist|Unknown database)"
+    r"|(?P<starting>the database system is |is loading the dataset in memory)"
+    r"|(?P<unreachable>No route to host|Network is unreachable|\bEHOSTUNREACH\b|\bENETUNREACH\b|Communications link failure"
+    r"|could not connect to server|Could not connect to the endpoint|All connection attempts failed)"
+    r"|(?P<timeout>Read timed out|[Cc]onnect(?:ion)? timed out|connection timeout expired|\bETIMEDOUT\b|\bESOCKETTIMEDOUT\b"
+    r"|i/o timeout|connect timeout=|Timeout (?:reading from|connecting to) )"
+    r"|(?P<lost>server closed the connection unexpectedly|connection has been closed unexpectedly|terminating connection due to"
+    r"|Lost connection to|server has gone away|Connection reset by peer|\bECONNRESET\b|socket hang up|broken pipe|Broken pipe"
+    r"|Server disconnected|Connection closed by server|RemoteDisconnected)"
+)
+_SQLITE: Final = re.compile(
+    r"(?P<locked>database (?:table )?is locked)|(?P<read_only>attempt to write a readonly database)"
+    r"|(?P<damaged>database disk image is malformed|file is not a database)|(?P<unreachable>unable to open database file)"
+)
+
+
+def _peer_kind(x: ExceptionItem, family: str) -> str:
+    kind = _PEER_ERRNO.get(_errno(x), "") if _errno(x) > 0 or "gaierror" in x.type else ""
+    kind = kind or _TYPES.get(x.type, "")
+    data = x.mechanism.data if x.mechanism else {}
+    state = data.get("sqlstate")
+    if not kind and isinstance(state, str):
+        kind = _SQLSTATE.get(state) or _SQLSTATE.get(state[:2], "")
+    if kind or family == "":
+        return kind or _by_text(_TEXT, x.value if x.type in _CARRIERS else "")
+    text = x.value[:2_000]
+    if family == "postgresql":
+        kind = _PSYCOPG.get(x.type, "")
+    elif family == "mysql" and (number := _TUPLE.match(text)):
+        kind = _MYSQL.get(int(number[1]), "")
+    elif family == "sqlite":
+        return _by_text(_SQLITE, text)
+    return kind or _by_text(_TEXT, text)
+
+
+def _by_text(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text[:2_000]) if text else None
+    return found.lastgroup.replace("_", "-") if found and found.lastgroup else ""
+
+
+_TUPLE: Final = re.compile(r"\((\d{4}), ")
+# classes of runtimes that carry a system's text without a driver's module
+_CARRIERS: Final = frozenset(
+    "Error OSError ConnectionError ConnectException SQLException PDOException SocketException OpError *net.OpError "
+    "*url.Error URLError ConnectionRefusedError PG::ConnectionBad Errno::ECONNREFUSED SystemError AggregateError "
+    "ConnectionResetError TimeoutError MongoNetworkError IOException FetchError *errors.errorString *fmt.wrapError "
+    "HikariPool SQLTransientConnectionException PSQLException CommunicationsException ExceptionGroup".split()
+)
+
+
+def family_of(x: ExceptionItem) -> str:
+    """By the module of the class, else by the innermost library that is a driver."""
+    named = _FAMILIES.get(top_level(x.module), "") or _FAMILIES.get(x.type.partition("::")[0].lower(), "")
+    if named:
+        return named
+    for f in reversed(x.frames[-12:]):
+        named = _FAMILIES.get(top_level(f.module), "")
+        if named:
+            return named
+    return ""
+
+
+_FAMILIES: Final = {
+    name: family
+    for family, names in {
+        "postgresql": "psycopg2 psycopg psycopg_pool asyncpg pg8000 aiopg pg",
+        "mysql": "pymysql MySQLdb mysql aiomysql asyncmy mysql2",
+        "redis": "redis aioredis valkey ioredis",
+        "mongodb": "pymongo motor mongo",
+        "amqp": "amqp kombu pika aio_pika aiormq bunny",
+        "kafka": "kafka confluent_kafka aiokafka",
+        "sqlite": "sqlite3 aiosqlite _sqlite3 pysqlite2",
+        "http": "requests urllib3 httpx httpcore aiohttp urllib http botocore httplib2 pycurl faraday",
+        "smtp": "smtplib aiosmtplib",
+        "ldap": "ldap ldap3",
+        "grpc": "grpc",
+        "elasticsearch": "elasticsearch elastic_transport opensearchpy",
+        "cassandra": "cassandra",
+        "memcached": "pymemcache pylibmc memcache",
+        "clickhouse": "clickhouse_driver clickhouse_connect",
+        "pool": "sqlalchemy",
+    }.items()
+    for name in names.split()
+}
+
+
+def _peer(event: Event) -> str:
+    """host:port as the exceptions tell it; loopback has one name."""
+    for x in reversed(event.exceptions):
+        told = x.mechanism.data.get("peer") if x.mechanism else None
+        if isinstance(told, str) and told:
+            return _one_name(told[:200])
+    for x in reversed(event.exceptions):
+        found = _PEER.search(x.value[:2_000])
+        if found:
+            host, port = [g for g in found.groups() if g is not None] + [""] * (
+                2 - len([g for g in found.groups() if g])
+            )
+            return _one_name(f"{host}:{port}" if port else host)
+    return ""
+
+
+_HOST: Final = r"([A-Za-z0-9_][\w.-]{0,200}|\[?[0-9a-fA-F:]{2,40}\]?)"
+_PEER: Final = re.compile(
+    rf"host=['\"]{_HOST}['\"], port=(\d{{1,5}})"
+    rf"|server at \"{_HOST}\"(?: \([^)]{{0,60}}\))?, port (\d{{1,5}})"
+    rf"|\('{_HOST}', (\d{{1,5}})"
+    rf"|(?:[Cc]onnecting to|[Cc]onnect to host|[Cc]onnection to|dial (?:tcp|udp)|ECONNREFUSED|ETIMEDOUT|ECONNRESET|"
+    rf"EHOSTUNREACH|reading from) {_HOST}:(\d{{1,5}})"
+    rf"|server on ['\"]{_HOST}(?::(\d{{1,5}}))?['\"]"
+    rf"|https?://{_HOST}(?::(\d{{1,5}}))?[/\"' ]"
+    rf"|^{_HOST}:(\d{{1,5}}): "
+    rf"|(?:host name|[Ff]ailed to resolve|ENOTFOUND|EAI_AGAIN|lookup|for user \S{{1,80}}@) ?['\"]?{_HOST}()['\"]?"
+)
+_LOOPBACK: Final = re.compile(r"^(?:127\.0\.0\.1|::1|\[::1\]|localhost)(?=:|$)")
+
+
+def _one_name(peer: str) -> str:
+    return "localhost" + peer[len(m[0]) :] if (m := _LOOPBACK.match(peer)) else peer.lower()

@@ -1,0 +1,286 @@
+"""The rule: which fault is this event of? Reads an event, asks the memory, and says why. Never raises, never does I/O.
+
+In order: what the sender grouped by itself; a resource or variable that fails wherever it is used; the place in the
+application and what its line or message says; the message of an event without a stack. All keys are kept, the first
+groups. The argument for each step is in docs/why/grouping.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from fivehundred.event import Event, ExceptionItem, Frame
+from fivehundred.fingerprint import outage as outages
+from fivehundred.fingerprint import source, template
+from fivehundred.fingerprint.libraries import known
+from fivehundred.fingerprint.memory import Found, Memory, Traits, digest
+from fivehundred.fingerprint.model import Fingerprint, Key, KeyKind, version
+from fivehundred.fingerprint.roots import root_exception
+from fivehundred.fingerprint.site import Site, site
+
+title_chars_max: Final = 200
+message_chars_max: Final = 500
+
+
+def fingerprint(event: Event, memory: Memory) -> Fingerprint:
+    """The keys of an event. Teaches ``memory``; call it once per event, in the order of their arrival."""
+    root = root_exception(event.exceptions)
+    found = _resource(event)
+    if found is None:
+        found = _stack(event, root, memory) if root >= 0 or event.frames else _log(event)
+    return _by_sender(event, found)
+
+
+# ---- what the sender says --------------------------------------------------------------------------------
+
+_DEFAULT: Final = re.compile(r"\{\{\s*default\s*\}\}")
+
+
+def _by_sender(event: Event, fp: Fingerprint) -> Fingerprint:
+    """A client's own ``fingerprint`` groups, with ``{{ default }}`` standing for what we would have grouped by."""
+    given = [part for part in event.fingerprint if part.strip()]
+    if not given or all(_DEFAULT.fullmatch(part.strip()) for part in given):
+        return fp
+    parts = [_DEFAULT.sub(fp.primary.value, part) for part in given]
+    shown = tuple((f"part {i}", part[:title_chars_max]) for i, part in enumerate(given[:10], 1))
+    key = Key("client", digest("client", *parts), shown)
+    why = (f"grouped by the sender's own fingerprint: {', '.join(given)[:title_chars_max]}",)
+    return Fingerprint(version, (key, *fp.keys), fp.title, fp.message, fp.culprit, fp.root, fp.frame, why + fp.why)
+
+
+# ---- resources -------------------------------------------------------------------------------------------
+
+
+def _resource(event: Event) -> Fingerprint | None:
+    variable = outages.environment_variable(event)
+    if variable:
+        name, at = variable
+        why = f"grouped by the environment variable {name}, which is missing wherever it is read; the stack was ignored"
+        return _made(event, at, "env", (("variable", name),), why)
+    out = outages.outage(event)
+    if out is None or not out.certain:
+        return None
+    parts = tuple((n, v) for n, v in (("kind", out.kind), ("family", out.family), ("peer", out.peer)) if v)
+    what = " ".join(v for v in (out.family, out.peer) if v) or "the machine"
+    why = f"grouped by the resource that failed ({what}: {out.kind}), whatever called it; the stack was ignored"
+    return _made(event, out.exception, "outage", parts, why)
+
+
+def _made(event: Event, at: int, kind: KeyKind, parts: tuple[tuple[str, str], ...], why: str) -> Fingerprint:
+    """A fingerprint without frames in its key; the page still opens at the application's frame, where there is one."""
+    shown = next(((i, s) for i in (at, *range(len(event.exceptions))) if (s := site(event.exceptions[i].frames))), None)
+    x = event.exceptions[at]
+    keys = (Key(kind, digest(kind, *(v for p in parts for v in p)), parts), _loose(_type(x), _codes(x), ()))
+    return Fingerprint(
+        version,
+        keys,
+        title=x.type[:title_chars_max] or "Error",
+        message=_one_line(x.value),
+        culprit=_culprit(event, shown[1] if shown else None),
+        root=shown[0] if shown else at,
+        frame=shown[1].frame if shown else len(event.exceptions[at].frames) - 1,
+        why=(why,),
+    )
+
+
+# ---- stacks ----------------------------------------------------------------------------------------------
+
+
+def _stack(event: Event, root: int, memory: Memory) -> Fingerprint:
+    x = event.exceptions[root] if root >= 0 else None
+    frames = x.frames if x and x.frames else [] if x else event.frames
+    where = site(frames)
+    if where is None and not (x and x.type):
+        return _log(event)
+    traits = _traits(event, x, where, frames)
+    found = memory.find(traits)
+    keys = [Key("strict", found.group.value, _parts(traits, found))]
+    keys.append(_loose(traits.type, traits.codes, traits.words))
+    if traits.line.shape and traits.line.words:
+        keys.append(Key("line", digest("line", traits.type, traits.line.shape), (("line", traits.line.shape),)))
+    if not x:
+        keys.append(_message_key(event))
+    return Fingerprint(
+        version,
+        tuple(keys),
+        title=(x.type if x else _one_line(event.message) or "Message")[:title_chars_max],
+        message=_one_line(x.value if x else event.message),
+        culprit=_culprit(event, where),
+        root=root,
+        frame=where.frame if where else len(frames) - 1,
+        why=_why(traits, found, where),
+        continues=found.continues,
+    )
+
+
+# Where these strike is chance: the place says nothing, the task or request that was interrupted does.
+_ANYWHERE: Final = frozenset(
+    "SoftTimeLimitExceeded TimeLimitExceeded SystemExit KeyboardInterrupt JobTimeoutException".split()
+)
+_OVERFLOWS: Final = frozenset(("RecursionError", "StackOverflowError"))
+
+
+def _traits(event: Event, x: ExceptionItem | None, where: Site | None, frames: Sequence[Frame]) -> Traits:
+    kind = _type(x) if x else "message"
+    line = source.read(frames[where.crash].context_line) if where else source.nothing
+    codes = _codes(x) if x else ()
+    words: tuple[str, ...] = ()
+    if x is None:
+        words = template.template(event.message_template or event.message)
+    elif _by_a_person(x, where, line):
+        words = template.template(x.value)
+    elif where and where.generated and kind in ("KeyError", "IndexError"):
+        codes += _identifier(x.value)  # there is no line to tell two of its reasons apart
+    place, function = (str(where.place), where.place.function) if where else ("", "")
+    callers = tuple(str(c) for c in where.callers) if where else ()
+    chance = kind in _ANYWHERE or kind in _OVERFLOWS
+    if where and kind in _ANYWHERE and callers:
+        place, function, callers = callers[-1], "", ()
+    elif where and kind in _OVERFLOWS and where.cycle:
+        place, function, callers = " ".join(str(p) for p in where.cycle), "", ()
+    if where and where.anonymous:
+        place = f"{place} in a lambda of {where.anonymous}"
+    if not where:
+        words = words or template.template(x.value if x else event.message)
+    return Traits(
+        type=kind,
+        place=place,
+        function=function,
+        callers=callers,
+        codes=codes,
+        words=words,
+        line=line,
+        lined=not chance and template.constant(words) < 2,
+        release=event.release,
+        spot=_spot(event, frames[where.crash]) if where and not chance else "",
+    )
+
+
+def _spot(event: Event, frame: Frame) -> str:
+    """The line within one release, which tells two lines apart where there is no source; never across releases."""
+    if not event.release or frame.lineno is None or (frame.filename.startswith("<")):
+        return ""
+    column = f".{frame.colno}" if frame.colno and event.platform in ("javascript", "node") else ""
+    return f"{event.release}:{frame.lineno}{column}"
+
+
+def _by_a_person(x: ExceptionItem, where: Site | None, line: source.Line) -> bool:
+    """Did the application's author write this message? Else a library or the interpreter did."""
+    if x.module and not known(x.module):
+        return True
+    if where is None or not where.deepest:
+        return False
+    if line.shape and not line.raises:
+        return False
+    if line.raises:
+        return not template.interpreters("", x.value)
+    return (not x.module or x.module == "builtins") and not template.interpreters(x.type, x.value)
+
+
+def _codes(x: ExceptionItem) -> tuple[str, ...]:
+    family = outages.family_of(x)
+    state = x.mechanism.data.get("sqlstate") if x.mechanism else None
+    found = template.codes(_type(x), x.module, x.value)
+    if family in ("postgresql", "mysql", "sqlite"):
+        found += template.database(x.value)
+    if isinstance(state, str) and state:
+        found += (state,)
+    if family in ("http", "grpc"):
+        url = _URL_HOST.search(x.value[:2_000])
+        found += (url[1].lower(),) if url and not any(c.isdigit() for c in url[1].partition(":")[0]) else ()
+    return found
+
+
+_URL_HOST: Final = re.compile(r"https?://([\w.:-]{1,200})")
+
+
+def _identifier(value: str) -> tuple[str, ...]:
+    name = value.strip("'\" ")
+    return (name,) if name.isidentifier() and not any(c.isdigit() for c in name) and len(name) < 60 else ()
+
+
+def _type(x: ExceptionItem) -> str:
+    """The class's bare name, under the name that newer interpreters give it."""
+    bare = re.split(r"[.\\:]", x.type)[-1] if x.type else "Error"
+    return _RENAMED.get(bare, bare) or x.type
+
+
+_RENAMED: Final = {"timeout": "TimeoutError", "IOError": "OSError", "EnvironmentError": "OSError", "error": "Error"}
+
+
+# ---- logs ------------------------------------------------------------------------------------------------
+
+
+def _log(event: Event) -> Fingerprint:
+    key = _message_key(event)
+    shown = _one_line(event.message or event.message_template)
+    return Fingerprint(
+        version,
+        (key,),
+        title=shown[:title_chars_max] or "Event without exception and message",
+        message=shown,
+        culprit=event.transaction or event.logger,
+        root=-1,
+        frame=-1,
+        why=("grouped by its message without what looks like data; there is no stack",),
+    )
+
+
+def _message_key(event: Event) -> Key:
+    words = template.template(event.message_template or event.message)
+    parts = [("message", " ".join(words))]
+    if template.constant(words) < 3:  # "failed" alone says little: who says it counts
+        parts += [("logger", event.logger.rpartition(".")[2]), ("transaction", event.transaction)]
+    return Key("message", digest("message", *(v for p in parts for v in p)), tuple((n, v) for n, v in parts if v))
+
+
+# ---- what is shown ---------------------------------------------------------------------------------------
+
+
+def _loose(kind: str, codes: tuple[str, ...], words: tuple[str, ...]) -> Key:
+    parts = (("type", kind), ("message", " ".join(words)), ("codes", " ".join(codes)))
+    return Key("loose", digest("loose", kind, *codes, "", *words), tuple(p for p in parts if p[1]))
+
+
+def _parts(t: Traits, found: Found) -> tuple[tuple[str, str], ...]:
+    parts = (
+        ("type", t.type),
+        ("site", t.place),
+        ("caller", found.caller),
+        ("message", " ".join(t.words)),
+        ("codes", " ".join(t.codes)),
+        ("line", t.line.shape if t.lined else ""),
+    )
+    return tuple(p for p in parts if p[1])
+
+
+def _why(t: Traits, found: Found, where: Site | None) -> tuple[str, ...]:
+    why = [
+        f"grouped by {t.type} in {t.place}"
+        if t.place
+        else f"grouped by {t.type} and its message: no stack of the application"
+    ]
+    if found.caller:
+        why.append(f"and by the caller {found.caller}, because {t.place} is shared by several")
+    if t.words:
+        why.append("and by the message without what looks like data: " + " ".join(t.words)[:title_chars_max])
+    elif where:
+        why.append("the message was ignored: the interpreter or a library wrote it")
+    if t.codes:
+        why.append("and by what of the message is a code or a name: " + ", ".join(t.codes)[:title_chars_max])
+    if t.lined and t.line.shape:
+        why.append("another line of the same function would be another fault")
+    why.append("paths, line numbers and frames of libraries were ignored")
+    return (*why, *found.notes)
+
+
+def _culprit(event: Event, where: Site | None) -> str:
+    if where is None:
+        return event.transaction
+    return f"{where.place.module} in {where.place.function}" if where.place.module else where.place.function
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text[: 2 * message_chars_max].split())[:message_chars_max]
