@@ -59,9 +59,11 @@ def _state(salt: str, release: str) -> dict[str, Json]:
 
 
 _different_each_time: Final = frozenset(
-    {"PWD", "OLDPWD", "SHLVL", "_", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "HOSTNAME", "SERVER_SOFTWARE",
-     "LISTEN_PID", "LISTEN_FDS", "MAINPID", "GUNICORN_FD", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "WINDOWID",
-     "PYTEST_CURRENT_TEST"}
+    {
+        "PWD", "OLDPWD", "SHLVL", "_", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "HOSTNAME", "LISTEN_PID",
+        "LISTEN_FDS", "MAINPID", "GUNICORN_FD", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "WINDOWID",
+        "SERVER_SOFTWARE", "PYTEST_CURRENT_TEST",
+    }
 )  # fmt: skip
 
 
@@ -72,17 +74,19 @@ def _hash(salt: str, value: str) -> str:
 def _differences(before: dict[str, Json], now: dict[str, Json]) -> list[Json]:
     found: list[Json] = []
     if before.get("release") != now["release"]:
-        found.append(
-            {"what": "release", "name": "", "before_hash": before.get("release"), "after_hash": now["release"]}
-        )
+        found.append(_change("release", "", before.get("release"), now["release"]))
     old, new = before.get("environment"), now["environment"]
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
-                entry = {"what": "environment", "name": name}
-                entry.update({k: v for k, v in (("before_hash", old.get(name)), ("after_hash", new.get(name))) if v})
-                found.append(entry)
+                found.append(_change("environment", name, old.get(name), new.get(name)))
     return found[:_changes_max]
 
 
 _changes_max: Final = 50
+
+
+def _change(what: str, name: str, before: Json, after: Json) -> Json:
+    """A side that is missing was not set at all."""
+    change: dict[str, Json] = {"what": what, "name": name, "before_hash": before, "after_hash": after}
+    return {k: v for k, v in change.items() if v is not None}

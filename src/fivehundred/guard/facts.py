@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import re
 from types import FrameType, TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 from fivehundred import limits, scrub
 from fivehundred.event import Json, clean, cut
@@ -31,32 +31,60 @@ _resolver_errors: Final = {-2: "EAI_NONAME", -3: "EAI_AGAIN", -4: "EAI_FAIL", -5
 
 def data_of(exc: BaseException, r: Renderer) -> dict[str, Json]:
     """The ``data`` of an exception's mechanism; empty values are left out."""
-    kind = type(exc)
-    classes: list[Json] = [type_name(base) for base in mro(kind) if base is not object and base is not BaseException]
-    found: dict[str, Json] = {
-        "mro": classes[: limits.chain_max],
-        "sqlstate": _sqlstate(exc),
-        "driver": driver_of(exc),
-        "code": _code(exc),
-        "peer": peer_of(exc),
-        "notes": _notes(exc, r),
-        "verify_code": _number(attribute(exc, "verify_code")),
-        "attrs": _attrs(exc, r),
-    }
+    kind = kind_of(type(exc))
+    own = stored(exc)
+    found: dict[str, Json] = {"mro": [*kind.names], "driver": kind.driver}
+    notes = own.get("__notes__")
+    if notes is not None:
+        found["notes"] = _notes(notes, r)
+    if not kind.plain or any(name[:2] != "__" for name in own):
+        found["sqlstate"] = _sqlstate(exc, own)
+        found["code"] = _code(exc, own, kind)
+        found["peer"] = peer_of(exc)
+        found["verify_code"] = _number(own.get("verify_code"))
+        found["attrs"] = _attrs(exc, own, r)
     return {k: v for k, v in found.items() if v is not None and v not in ("", [], {})}
+
+
+class Kind(NamedTuple):
+    """What is the same for all exceptions of a class."""
+
+    kind: type  # kept, so that its id stays its own
+    names: tuple[str, ...]
+    driver: str
+    plain: bool  # a built-in class without fields of its own
+    connections: bool  # its texts are the system's or a driver's about a connection
+
+
+_kinds: dict[int, Kind] = {}
+
+
+def kind_of(kind: type) -> Kind:
+    known = _kinds.get(id(kind))
+    if known is None:
+        if len(_kinds) >= limits.faults_remembered_max:
+            _kinds.clear()
+        known = _kinds[id(kind)] = _make_kind(kind)
+    return known
+
+
+def _make_kind(kind: type) -> Kind:
+    bases = [base for base in mro(kind) if base is not object and base is not BaseException][: limits.chain_max]
+    driver = ""
+    for base in bases:
+        driver = driver or _drivers.get(module_name(base).partition(".")[0], "")
+    with_fields = issubclass(kind, OSError | ImportError | NameError | AttributeError | SyntaxError | StopIteration)
+    plain = module_name(kind) == "builtins" and not with_fields
+    names = tuple(type_name(base) for base in bases)
+    about = any(word in " ".join(names[:4]) for word in _connection_words)
+    return Kind(kind, names, driver, plain, issubclass(kind, OSError) or (bool(driver) and about))
+
+
+_connection_words: Final = ("Operational", "Interface", "Connect", "Timeout", "Network", "Server")
 
 
 def _number(value: object) -> int | None:
     return value if type(value) is int else None
-
-
-def driver_of(exc: BaseException) -> str:
-    """The package that an exception class of a known driver or client library comes from."""
-    for base in mro(type(exc)):
-        package = module_name(base).partition(".")[0]
-        if package in _drivers:
-            return _drivers[package]
-    return ""
 
 
 _drivers: Final = {
@@ -70,26 +98,25 @@ _drivers: Final = {
 } | {"psycopg_pool": "psycopg", "_ssl": "ssl"}  # fmt: skip
 
 
-def _sqlstate(exc: BaseException) -> str:
+def _sqlstate(exc: BaseException, own: dict[str, object]) -> str:
     for name in ("sqlstate", "pgcode"):
-        value = attribute(exc, name)
+        value = attribute(exc, name, own)
         if type(value) is str and len(value) == 5:
             return value
     return ""
 
 
-def _code(exc: BaseException) -> Json:
-    """The code in the driver's own numbering or naming."""
-    for name in ("sqlite_errorname", "errno", "code", "reason"):
-        value = attribute(exc, name)
-        if name in ("errno", "code", "reason") and issubclass(type(exc), OSError) and name != "reason":
-            continue
+def _code(exc: BaseException, own: dict[str, object], kind: Kind) -> Json:
+    """The code in the driver's own numbering or naming; an errno has its own place."""
+    system = issubclass(type(exc), OSError)
+    for name in ("sqlite_errorname", "reason") if system else ("sqlite_errorname", "errno", "code", "reason"):
+        value = attribute(exc, name, own)
         if type(value) is int or (type(value) is str and 0 < len(value) <= 64 and value.isascii()):
             return value if type(value) is str else _number(value)
     args = BaseException.__dict__["args"].__get__(exc)
-    if args and type(args[0]) is int and driver_of(exc) in ("pymysql", "MySQLdb", "aiomysql", "mysql"):
+    if args and type(args[0]) is int and kind.driver in ("pymysql", "MySQLdb", "aiomysql", "mysql"):
         return _number(args[0])
-    return _service_code(attribute(exc, "response"))
+    return _service_code(own.get("response"))
 
 
 def _service_code(response: object) -> Json:
@@ -99,20 +126,18 @@ def _service_code(response: object) -> Json:
     return code[:64] if type(code) is str else None
 
 
-def _notes(exc: BaseException, r: Renderer) -> list[Json]:
-    notes = stored(exc).get("__notes__")
+def _notes(notes: object, r: Renderer) -> list[Json]:
     if type(notes) is not list:
         return []
     return [r.text(note, limits.crumb_chars_max) for note in notes[: limits.notes_max] if type(note) is str]
 
 
-def _attrs(exc: BaseException, r: Renderer) -> dict[str, Json]:
+def _attrs(exc: BaseException, own: dict[str, object], r: Renderer) -> dict[str, Json]:
     found: dict[str, Json] = {}
     kind = type(exc)
     names = [*_system_fields] if issubclass(kind, OSError) else []
     names += [*_import_fields] if issubclass(kind, ImportError | NameError | AttributeError) else []
-    values = {name: attribute(exc, name) for name in names} | stored(exc)
-    for name, value in values.items():
+    for name, value in ({name: attribute(exc, name, own) for name in names} | own).items():
         if name.startswith("_") or len(found) >= limits.value_items_max:
             continue
         if type(value) in (str, int, float, bool):
@@ -133,20 +158,13 @@ def peer_of(exc: BaseException) -> str:
     It may be probed, so it is read only from classes whose words are the system's or a driver's about a connection:
     a text that a client could have written must never choose whom this process calls.
     """
-    kind = type(exc)
-    if not (issubclass(kind, OSError) or driver_of(exc)):
+    kind = kind_of(type(exc))
+    if not (kind.connections or kind.driver):
         return ""
     found = _from_attributes(exc)
-    if not found and _about_connections(kind):
+    if not found and kind.connections:
         found = _from_text(exc) or _from_frames(exc)
     return found
-
-
-def _about_connections(kind: type) -> bool:
-    if issubclass(kind, OSError):
-        return True
-    names = " ".join(type_name(base) for base in mro(kind)[:4])
-    return any(word in names for word in ("Operational", "Interface", "Connect", "Timeout", "Network", "Server"))
 
 
 def _from_attributes(exc: BaseException) -> str:

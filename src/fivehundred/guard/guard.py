@@ -77,6 +77,7 @@ class Guard:
             self._observer.folder = folder
             self._shipper = Shipper(self.dsn, folder, self._observer.complete)
         crumbs.install()
+        _quick(LookupError())  # its tables load now, not while the first client waits
 
     # ---- the application's way in ----
 
@@ -242,7 +243,7 @@ class Guard:
 def _quick(exc: BaseException) -> Verdict:
     """A verdict that fails costs a better status, never the report."""
     try:
-        from fivehundred.diagnosis.quick import quick  # its tables are not needed to start
+        from fivehundred.diagnosis.quick import quick  # 25 ms that not every importer of this module needs
 
         return quick(exc)
     except Exception as e:

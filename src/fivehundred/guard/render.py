@@ -74,8 +74,15 @@ def _read_slots(value: object, names: Any, found: dict[str, object]) -> None:
                 continue  # a slot that was never filled
 
 
-def attribute(value: object, name: str) -> object:
-    """A stored attribute, a constant of the class, or a C field; None for anything that would run Python code."""
+def attribute(value: object, name: str, own: dict[str, object] | None = None) -> object:
+    """A stored attribute, a constant of the class, or a C field; None for anything that would run Python code.
+
+    ``own`` is ``stored(value)`` where the caller has it already.
+    """
+    if own is None:
+        own = stored(value)
+    if name in own:
+        return own[name]
     for kind in mro(type(value)):
         member = _type_dict(kind).get(name)
         if member is None:
@@ -86,9 +93,9 @@ def attribute(value: object, name: str) -> object:
             except AttributeError:
                 continue
         if type(member) in (str, int, bytes):
-            return stored(value).get(name, member)
-        return stored(value).get(name)
-    return stored(value).get(name)
+            return member
+        return None
+    return None
 
 
 class Renderer:
@@ -235,11 +242,15 @@ def _opaque(kind: type) -> bool:
 
 
 _plumbing: Final = frozenset(
-    "asyncio threading logging socket ssl http io _io concurrent selectors contextvars _thread importlib sys types "
-    "starlette fastapi uvicorn gunicorn waitress werkzeug flask django anyio sniffio h11 httptools uvloop hypercorn "
-    "sqlalchemy psycopg psycopg2 psycopg_pool asyncpg pymysql redis celery kombu gevent greenlet jinja2 fivehundred "
-    "urllib3 requests httpx httpcore aiohttp botocore boto3 grpc pymongo".split()  # noqa: SIM905
-)
+    {
+        "asyncio", "threading", "logging", "socket", "ssl", "http", "io", "_io", "concurrent", "selectors",
+        "contextvars", "_thread", "importlib", "sys", "types", "starlette", "fastapi", "uvicorn", "gunicorn",
+        "waitress", "werkzeug", "flask", "django", "anyio", "sniffio", "h11", "httptools", "uvloop", "hypercorn",
+        "sqlalchemy", "psycopg", "psycopg2", "psycopg_pool", "asyncpg", "pymysql", "redis", "celery", "kombu",
+        "gevent", "greenlet", "jinja2", "fivehundred", "urllib3", "requests", "httpx", "httpcore", "httpx2",
+        "httpcore2", "aiohttp", "botocore", "boto3", "grpc", "pymongo",
+    }
+)  # fmt: skip
 
 
 # ---- the types that are known --------------------------------------------------------------------
@@ -425,8 +436,15 @@ _stdlib_values: Final = {
 }
 
 
+_modules_seen = 0
+
+
 def learn_stdlib(modules: dict[str, ModuleType]) -> None:
     """Registers the standard library's value types that are loaded by now, from ``sys.modules``."""
+    global _modules_seen
+    if len(modules) == _modules_seen:
+        return
+    _modules_seen = len(modules)
     for name, render in _stdlib_values.items():
         module_, _, attribute = name.partition(".")
         module = modules.get(module_)
