@@ -9,7 +9,7 @@ back it gets the same value again, because values are hashes of what the group i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,7 +24,7 @@ shapes_max: Final = 6  # wordings of its line that a group is known by
 spots_max: Final = 24  # (release, line number) pairs that a group is known by
 callers_max: Final = 8  # per group
 variants_max: Final = 64  # groups of one bucket that a new message is compared with
-rivals_max: Final = 60  # groups that a new one may continue: where more match, none is told apart
+rivals_max: Final = 60  # groups that share a function with a new one: where more do, it tells nothing
 same_line_min: Final = 0.5  # share of common words from which a changed line is the same one, edited
 names_until_data: Final = 3  # different names in one place of a message: the fourth is data too
 words_until_data: Final = 6  # the same for plain words, which tell reasons apart more often
@@ -66,7 +66,8 @@ class Group:
     function: str
     codes: tuple[str, ...]
     words: tuple[str, ...]
-    callers: list[str] = field(default_factory=list)
+    callers: list[str] = field(default_factory=list)  # of the site, or the one that joined the key
+    outer: list[str] = field(default_factory=list)  # the callers of those
     shapes: dict[str, frozenset[str]] = field(default_factory=dict)
     spots: list[str] = field(default_factory=list)
     releases: list[str] = field(default_factory=list)
@@ -79,8 +80,8 @@ class Group:
 
     def clues(self) -> Iterable[str]:
         yield f"f|{self.type}|{self.function}"
-        yield f"p|{self.type}|{self.place}"
-        yield from (f"c|{self.type}|{c}" for c in self.callers[:1])
+        for place in (self.place, *self.callers):
+            yield f"p|{self.type}|{place}"
 
     def to_json(self) -> list[Json]:
         shapes: list[Json] = [[s, *sorted(w)] for s, w in self.shapes.items()]
@@ -93,6 +94,7 @@ class Group:
             list(self.codes),
             list(self.words),
             list(self.callers),
+            list(self.outer),
             shapes,
             list(self.spots),
             list(self.releases),
@@ -129,7 +131,7 @@ class Memory:
         group = self._told_apart(t, pool) or self._absorbed(t, caller, notes)
         if group is None:
             group = self._create(t, caller, bool(pool))
-            self._link(group, t, notes)
+            self._link(group, t, caller, notes)
         self._record(group, t, caller)
         while group.into and group.into in self._groups:
             group = self._groups[group.into]
@@ -267,11 +269,12 @@ class Memory:
     def _record(self, group: Group, t: Traits, caller: str) -> None:
         """The group is known by this event's traits as well from now on, and was used last."""
         self._groups[group.id] = self._groups.pop(group.id)
-        called_by = caller or (t.callers[0] if t.callers else "")
-        if called_by and called_by not in group.callers and len(group.callers) < callers_max:
-            group.callers.append(called_by)
-            for clue in group.clues():
-                self._clues.setdefault(clue, {})[group.id] = None
+        above = t.callers[t.callers.index(caller) :] if caller else t.callers
+        if above and above[0] not in group.callers and len(group.callers) < callers_max:
+            group.callers.append(above[0])
+            self._clues.setdefault(f"p|{group.type}|{above[0]}", {})[group.id] = None
+        if len(above) > 1 and above[1] not in group.outer and len(group.outer) < callers_max:
+            group.outer.append(above[1])
         if t.line.shape and t.line.shape not in group.shapes:
             group.shapes[t.line.shape] = t.line.words
             if len(group.shapes) > shapes_max:
@@ -284,17 +287,18 @@ class Memory:
 
     # ---- continuity over releases
 
-    def _link(self, group: Group, t: Traits, notes: list[str]) -> None:
+    def _link(self, group: Group, t: Traits, caller: str, notes: list[str]) -> None:
         """Names the one older group that this new one goes on from: renamed, moved, extracted or inlined."""
         if not t.release:
             return
         names: dict[str, None] = {}
         for clue in _clues_of(t):
-            names.update(self._clues.get(clue, {}))
+            members = self._clues.get(clue, {})
+            names.update(members if len(members) <= rivals_max else {})
         names.pop(group.id, None)
-        if not 0 < len(names) <= rivals_max:
+        if not names:
             return
-        scores = sorted(((self._likeness(self._groups[n], t), n) for n in names), reverse=True)
+        scores = sorted(((self._likeness(self._groups[n], t, caller), n) for n in names), reverse=True)
         best, name = scores[0]
         if best < 1 or (len(scores) > 1 and scores[1][0] == best):
             return
@@ -303,11 +307,13 @@ class Memory:
         self._families.setdefault(group.root, {})[group.id] = None
         notes.append(f"continues {older.place}, which fell silent in {t.release}")
 
-    def _likeness(self, g: Group, t: Traits) -> int:
+    def _likeness(self, g: Group, t: Traits, caller: str) -> int:
         """0: not the same fault. Else the more the likelier: content (line, message) and structure (names, callers)."""
-        if g.into or g.codes != t.codes or any(t.release in m.releases for m in self._family(g)):
+        if g.into or g.codes != t.codes or g.words != t.words:
             return 0
-        if g.words != t.words or g.bucket == t.bucket:
+        if g.bucket == t.bucket and (not caller or caller in g.callers):
+            return 0
+        if any(t.release in m.releases for m in self._family(g)):
             return 0
         content = 2 if constant(t.words) > 1 else 0
         if t.line.shape and g.shapes:
@@ -315,11 +321,11 @@ class Memory:
                 content += 2 if t.line.words else 1
             elif not content and max(alike(t.line.words, w) for w in g.shapes.values()) < same_line_min:
                 return 0
-        caller = t.callers[0] if t.callers else ""
-        structure = 2 * (g.function == t.function)
-        structure += 2 * bool(set(t.callers[:2]) & set(g.callers))
-        structure += 2 * (g.place == caller or t.place in g.callers)  # extracted, or inlined again
-        structure += _related(g.function, t.function)
+        if g.bucket == t.bucket:
+            above = t.callers[t.callers.index(caller) + 1 :]
+            structure = max(_structure(c, g.outer, caller, above) for c in g.callers) if g.callers else 0
+        else:
+            structure = _structure(g.place, g.callers, t.place, t.callers)
         return content + structure if (content >= 2 and structure >= 2) or structure >= 3 else 0
 
     def _family(self, group: Group) -> Iterable[Group]:
@@ -366,20 +372,25 @@ class Memory:
 
 
 def _group(row: Json) -> Group:
-    if not isinstance(row, list) or len(row) != 13:
-        raise ValueError("a group of the memory has 13 members")
-    head = _texts(row[:5])
-    shapes = [_texts(s) for s in row[8]] if isinstance(row[8], list) else []
+    if not isinstance(row, list) or len(row) != 14:
+        raise ValueError("a group of the memory has 14 members")
+    name, value, kind, place, function = _texts(row[:5])
+    shapes = [_texts(s) for s in row[9]] if isinstance(row[9], list) else []
     return Group(
-        *head,
+        name,
+        value,
+        kind,
+        place,
+        function,
         codes=tuple(_texts(row[5])),
         words=tuple(_texts(row[6])),
         callers=_texts(row[7]),
+        outer=_texts(row[8]),
         shapes={s[0]: frozenset(s[1:]) for s in shapes},
-        spots=_texts(row[9]),
-        releases=_texts(row[10]),
-        root=str(row[11]),
-        into=str(row[12]),
+        spots=_texts(row[10]),
+        releases=_texts(row[11]),
+        root=str(row[12]),
+        into=str(row[13]),
     )
 
 
@@ -403,13 +414,19 @@ def _one_difference(a: tuple[str, ...], b: tuple[str, ...]) -> int | None:
 
 def _clues_of(t: Traits) -> Iterable[str]:
     yield f"f|{t.type}|{t.function}"
-    yield f"c|{t.type}|{t.place}"
-    for caller in t.callers[:2]:
-        yield f"p|{t.type}|{caller}"
-        yield f"c|{t.type}|{caller}"
+    for place in (t.place, *t.callers[:2]):
+        yield f"p|{t.type}|{place}"
 
 
-def _related(a: str, b: str) -> int:
-    """1 when one name holds most of the other's parts: total and do_total, price and _price_inner."""
+def _structure(old: str, old_callers: Sequence[str], new: str, new_callers: Sequence[str]) -> int:
+    """How much speaks for one function being the other one renamed, moved, extracted or inlined."""
+    a, b = old.partition(".")[2], new.partition(".")[2]
+    score = 2 if a == b else int(_related(a, b))
+    score += 2 * bool(set(new_callers[:2]) & set(old_callers))
+    return score + 2 * (old in new_callers[:1] or new in old_callers)
+
+
+def _related(a: str, b: str) -> bool:
+    """Does one name hold most of the other's parts? total and do_total, price and _price_inner."""
     x, y = ({p for p in n.lower().replace(".", "_").split("_") if p} for n in (a, b))
-    return int(bool(x and y) and len(x & y) * 2 >= min(len(x), len(y)) + 1)
+    return bool(x and y) and len(x & y) * 2 >= min(len(x), len(y)) + 1

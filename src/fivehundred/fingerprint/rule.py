@@ -18,7 +18,7 @@ from fivehundred.fingerprint.libraries import known
 from fivehundred.fingerprint.memory import Found, Memory, Traits, digest
 from fivehundred.fingerprint.model import Fingerprint, Key, KeyKind, version
 from fivehundred.fingerprint.roots import root_exception
-from fivehundred.fingerprint.site import Site, site
+from fivehundred.fingerprint.site import Site, callers_max, site
 
 title_chars_max: Final = 200
 message_chars_max: Final = 500
@@ -94,7 +94,7 @@ def _stack(event: Event, root: int, memory: Memory) -> Fingerprint:
     where = site(frames)
     if where is None and not (x and x.type):
         return _log(event)
-    traits = _traits(event, x, where, frames)
+    traits = _traits(event, root, where, frames)
     found = memory.find(traits)
     keys = [Key("strict", found.group.value, _parts(traits, found))]
     keys.append(_loose(traits.type, traits.codes, traits.words))
@@ -122,7 +122,8 @@ _ANYWHERE: Final = frozenset(
 _OVERFLOWS: Final = frozenset(("RecursionError", "StackOverflowError"))
 
 
-def _traits(event: Event, x: ExceptionItem | None, where: Site | None, frames: Sequence[Frame]) -> Traits:
+def _traits(event: Event, root: int, where: Site | None, frames: Sequence[Frame]) -> Traits:
+    x = event.exceptions[root] if root >= 0 else None
     kind = _type(x) if x else "message"
     line = source.read(frames[where.crash].context_line) if where else source.nothing
     codes = _codes(x) if x else ()
@@ -134,7 +135,7 @@ def _traits(event: Event, x: ExceptionItem | None, where: Site | None, frames: S
     elif where and where.generated and kind in ("KeyError", "IndexError"):
         codes += _identifier(x.value)  # there is no line to tell two of its reasons apart
     place, function = (str(where.place), where.place.function) if where else ("", "")
-    callers = tuple(str(c) for c in where.callers) if where else ()
+    callers = _callers(event, root, where)
     chance = kind in _ANYWHERE or kind in _OVERFLOWS
     if where and kind in _ANYWHERE and callers:
         place, function, callers = callers[-1], "", ()
@@ -156,6 +157,20 @@ def _traits(event: Event, x: ExceptionItem | None, where: Site | None, frames: S
         release=event.release,
         spot=_spot(event, frames[where.crash]) if where and not chance else "",
     )
+
+
+def _callers(event: Event, root: int, where: Site | None) -> tuple[str, ...]:
+    """The callers of the site. A caught exception's stack ends at its catcher; the newer ones of the chain go on."""
+    if where is None:
+        return ()
+    found = list(where.callers)
+    for x in event.exceptions[root + 1 :] if root >= 0 else ():
+        newer = site(x.frames)
+        places = (newer.place, *newer.callers) if newer else ()
+        top = found[-1] if found else where.place
+        if top in places:
+            found += [p for p in places[places.index(top) + 1 :] if p not in found]
+    return tuple(str(p) for p in found[:callers_max])
 
 
 def _spot(event: Event, frame: Frame) -> str:

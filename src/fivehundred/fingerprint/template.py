@@ -105,12 +105,26 @@ def _pydantic(text: str) -> tuple[str, ...]:
     for line in text.splitlines()[1:120]:
         found = _PYDANTIC_TYPE.search(line)
         if found:
-            pairs.add(f"{where}:{found[1]}")
+            pairs.add(f"{where}:{_pydantic_type(found[1] or found[2])}")
         elif not line.startswith(" "):
             where = _INDEX.sub("", line.strip())[:100]
     return tuple(sorted(pairs))[:8]
 
 
+def _pydantic_type(name: str) -> str:
+    """One name for what the two generations of the library name differently, as far as they agree."""
+    last = name.rpartition(".")[2] or name
+    word = last.partition("_")[0]
+    return _PYDANTIC_SAME.get(word, last)
+
+
+_PYDANTIC_SAME: Final = {
+    **{w: w for w in ("int", "float", "bool", "list", "dict", "set", "tuple", "date", "time", "datetime", "decimal")},
+    **{w: w for w in ("uuid", "url", "enum", "bytes", "missing")},
+    "integer": "int",
+    "str": "str",
+    "string": "str",
+}
 _ATTRIBUTE: Final = re.compile(r"no attribute '(\w{1,100})'")
 _NAMES: Final = re.compile(r"(?:name|named) '([\w.]{1,100})'(?: from '([\w.]{1,100})')?")
 _KEYWORD: Final = re.compile(r"unexpected keyword argument '(\w{1,100})'")
