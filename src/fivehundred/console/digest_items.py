@@ -191,23 +191,23 @@ def _csp_event(report: dict[str, Json], record: Received) -> dict[str, Json]:
 
 
 def _other(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> None:
-    if kind in _counted:
-        _tally(batch, record, "counted", kind, "", sdk)
-        if kind in ("session", "sessions", "client_report"):
-            _figures(batch, record, kind, payload, sdk)
-    else:
+    if kind not in _counted:
         _tally(batch, record, "dropped", kind, _not_kept.get(kind, "the item type is not known"), sdk)
+    elif kind in ("session", "sessions", "client_report") and not _figures(batch, record, kind, payload, sdk):
+        _tally(batch, record, "dropped", kind, "not a JSON object", sdk)
+    else:
+        _tally(batch, record, "counted", kind, "", sdk)
 
 
-def _figures(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> None:
-    """What sessions and client reports count; an unreadable one is only counted itself."""
+def _figures(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> bool:
+    """Adds what sessions and client reports count; False when the payload cannot be read."""
     try:
         raw = decode(payload)
     except Unreadable:
-        raw = None
+        return False
     if not isinstance(raw, dict):
-        _tally(batch, record, "dropped", kind, "not a JSON object", sdk)
-    elif kind == "session":
+        return False
+    if kind == "session":
         if raw.get("init") is True or raw.get("status") in ("crashed", "abnormal"):
             _tally(batch, record, "counted", "session status", text(raw.get("status"), 20) or "ok", sdk)
     elif kind == "sessions":
@@ -218,6 +218,7 @@ def _figures(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str
         for entry in _dicts(raw.get("discarded_events")):
             category, reason = text(entry.get("category"), 64), text(entry.get("reason"), 64)
             _tally(batch, record, "lost_by_sender", category, reason, sdk, _quantity(entry.get("quantity")))
+    return True
 
 
 def _tally(
