@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from fivehundred.client.call import retrying as retrying
     from fivehundred.client.errors import Attempt as Attempt
     from fivehundred.client.errors import CallFailed as CallFailed
     from fivehundred.client.errors import DeadlineExceeded as DeadlineExceeded
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from fivehundred.client.switches import set_testing as set_testing
 
 _homes: Final = {
+    "call": ("retrying",),
     "errors": (
         "Attempt",
         "CallFailed",

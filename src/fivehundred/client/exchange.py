@@ -66,7 +66,7 @@ def exchange(course: Course, wire: Wire[A], raises: bool = True) -> A:
             time.sleep(wait)
     if answer is not None and not raises:
         return answer
-    raise wire.error(course.facts(), answer, cause) from cause
+    raise _final(wire.error(course.facts(), answer, cause), cause)
 
 
 async def exchange_async(course: Course, wire: AsyncWire[A], raises: bool = True) -> A:
@@ -95,4 +95,10 @@ async def exchange_async(course: Course, wire: AsyncWire[A], raises: bool = True
         await asyncio.sleep(wait)
     if answer is not None and not raises:
         return answer
-    raise wire.error(course.facts(), answer, cause) from cause
+    raise _final(wire.error(course.facts(), answer, cause), cause)
+
+
+def _final(error: Exception, cause: Exception | None) -> Exception:
+    if cause is not None and error is not cause:
+        error.__cause__ = cause
+    return error

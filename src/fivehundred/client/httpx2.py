@@ -185,10 +185,10 @@ class AsyncClient(httpx2.AsyncClient):
 
     def build_request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx2.Request:
         """``idempotent``: True makes an Idempotency-Key, a text is one; then a POST or PATCH may be sent again."""
-        return super().build_request(*args, **request_options(options, idempotent))
+        return super().build_request(*args, **request_options(options, idempotent, is_async=True))
 
     async def request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
-        return await super().request(*args, **request_options(options, idempotent))
+        return await super().request(*args, **request_options(options, idempotent, is_async=True))
 
     async def post(self, url: httpx2.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
         return await self.request("POST", url, idempotent=idempotent, **options)

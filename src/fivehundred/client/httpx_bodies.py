@@ -17,7 +17,7 @@ sendable_key: Final = "fivehundred.sendable"  # request extension: the body begi
 _part_bytes: Final = 64 * limits.KIB
 
 
-def request_options(options: dict[str, Any], idempotent: bool | str) -> dict[str, Any]:
+def request_options(options: dict[str, Any], idempotent: bool | str, *, is_async: bool = False) -> dict[str, Any]:
     """What to hand to httpx's own ``request`` or ``build_request``."""
     if idempotent:
         headers = options.get("headers")
@@ -25,7 +25,7 @@ def request_options(options: dict[str, Any], idempotent: bool | str) -> dict[str
     content = options.get("content")
     file = _seekable(content)
     if file is not None:
-        options["content"] = body = _Rewound(*file)
+        options["content"] = body = (_AsyncRewound if is_async else _Rewound)(*file)
         length = {} if body.length is None else {"Content-Length": str(body.length)}
         options["headers"] = [*length.items(), *_pairs(options.get("headers"))]
     if file is not None or _files_are_sendable(options.get("files")):
@@ -39,8 +39,8 @@ def _pairs(headers: Any) -> list[tuple[Any, Any]]:
     return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
-class _Rewound:
-    """A file's content from where it stood, at each reading; blocking and asynchronous."""
+class _File:
+    """A file's content from where it stood, at each reading."""
 
     def __init__(self, file: Any, start: int) -> None:
         self._file, self._start = file, start
@@ -48,13 +48,20 @@ class _Rewound:
         file.seek(start)
         self.length = end - start if isinstance(end, int) else None
 
-    def __iter__(self) -> Iterator[bytes]:
+    def _parts(self) -> Iterator[bytes]:
         self._file.seek(self._start)
         while part := self._file.read(_part_bytes):
             yield part
 
+
+class _Rewound(_File):
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts()
+
+
+class _AsyncRewound(_File):
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self:
+        for part in self._parts():
             yield part
 
 
