@@ -17,6 +17,7 @@ from fivehundred.guard import cors, duplicates
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
+    Stopped,
     check_raw,
     client_gone,
     ends_process,
@@ -223,6 +224,8 @@ class Exchange:
         """Answers an exception; after the first byte raises, so that the server breaks the connection."""
         if ends_process(exc) or cancelled(exc):
             raise exc
+        if isinstance(exc, Stopped):
+            exc = self.inner or exc
         if client_gone(exc) or (self.gone and _follows_from_gone(exc)):
             return
         if self.done and self.held is None:  # a background task: the response is whole

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fivehundred.guard.exchange import AsgiApp, Exchange, Message, Receive, Scope, Send, key
+from fivehundred.guard.exchange import AsgiApp, Exchange, Message, Receive, Scope, Send, cancelled, key
+from fivehundred.guard.outgoing import Stopped, ends_process
 
 
 def see_inside(app: Any) -> None:
@@ -53,7 +54,11 @@ class Inside:
 
         try:
             await self.app(scope, receive, note)
-        except Exception as exc:
+        except BaseException as exc:
+            if ends_process(exc) or cancelled(exc):
+                raise
             if not complete:
                 exchange.inner, exchange.torn = exc, begun
-            raise
+            if isinstance(exc, Exception):
+                raise
+            raise Stopped from None  # a task that ends with SystemExit takes its event loop along

@@ -21,6 +21,10 @@ class BrokenPromise(RuntimeError):
     """The application broke its interface: no response, or half of one."""
 
 
+class Stopped(RuntimeError):
+    """Stands for an exception that is no Exception (``sys.exit()``, GeneratorExit) on its way through task groups."""
+
+
 class Aborted(BrokenPipeError):
     """Raised into the server when a response broke after its first byte, so that the client can tell.
 

@@ -1,0 +1,134 @@
+"""The routes of the contract as a Flask application, with CORS as an extension does it: in after_request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from flask import Flask, Response, jsonify, request
+from tests.contract.apps import failures
+
+guard = failures.guard()
+application = Flask("contract")
+
+
+@application.before_request
+def before() -> None:
+    if request.path == "/mw":
+        failures.boom()
+
+
+@application.after_request
+def after(response: Response) -> Response:
+    if request.path == "/mwafter" and response.status_code == 200:
+        failures.boom()
+    if request.headers.get("Origin") == failures.allowed_origin:
+        response.headers["Access-Control-Allow-Origin"] = failures.allowed_origin
+    response.vary.add("Origin")
+    return response
+
+
+class Own(Exception):
+    pass
+
+
+@application.errorhandler(Own)
+def failing_handler(exc: Own) -> Response:
+    raise RuntimeError("the error handler fails too")
+
+
+@application.get("/ok")
+def ok() -> str:
+    return "ok"
+
+
+@application.route("/boom", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+def boom() -> str:
+    failures.boom(request.args.get("m", ""))
+    return ""
+
+
+@application.get("/mw")
+@application.get("/mwafter")
+def hooked() -> str:
+    return "ok"
+
+
+@application.get("/handler")
+def handler() -> str:
+    raise Own
+
+
+@application.get("/none")
+def none() -> None:
+    return None
+
+
+@application.get("/badtype")
+def bad_type() -> object:
+    return object()
+
+
+@application.get("/badjson")
+def bad_json() -> Response:
+    return jsonify(object())
+
+
+@application.get("/badheader")
+def bad_header() -> Response:
+    return Response("never", headers={"X-Name": "a\r\nSet-Cookie: forged=1"})
+
+
+@application.get("/nul")
+def nul() -> Response:
+    return Response("never", headers={"X-Name": "a\0b"})
+
+
+@application.get("/sets")
+def sets() -> Response:
+    response = Response(failures.broken_after(0), headers={"Cache-Control": "public, max-age=60", "ETag": '"1"'})
+    response.set_cookie("a", "b")
+    return response
+
+
+@application.get("/stream<int:many>")
+def stream(many: int) -> Response:
+    return Response(failures.broken_after(many * 3), mimetype="text/csv")
+
+
+@application.get("/sse")
+def sse() -> Response:
+    return Response(failures.broken_after(1, b"data: 1\n\n"), mimetype="text/event-stream")
+
+
+@application.get("/background")
+def background() -> Response:
+    response = Response("ok")
+
+    @response.call_on_close
+    def fail() -> None:
+        raise ValueError("background")
+
+    return response
+
+
+@application.get("/own")
+def own() -> tuple[str, int]:
+    return "own words", 503
+
+
+@application.get("/slow")
+def slow() -> Response:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 65536
+            time.sleep(0.01)
+
+    return Response(chunks())
+
+
+for path, fail in failures.by_path.items():
+    if path != "/boom":
+        application.add_url_rule(path, path, fail, methods=["GET", "POST"])
+
+guard.flask(application)

@@ -1,0 +1,135 @@
+"""One running server per pair of framework and server, for all points of the contract; and the table of results."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.contract.contract_points import levels, pairs
+from tests.contract.wire import Connection, Reply, request
+
+
+@dataclass
+class Pair:
+    """A framework under a server, its address, what it logged, and every reply it has given."""
+
+    name: str
+    address: tuple[str, int]
+    log_path: Path
+    process: subprocess.Popen[bytes]
+    replies: list[Reply] = field(default_factory=list)
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **more: object) -> Reply:
+        return self.ask("GET", path, headers, **more)  # type: ignore[arg-type]
+
+    def ask(
+        self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"", version: str = "1.1"
+    ) -> Reply:
+        connection = Connection(self.address)
+        connection.send(request(method, path, headers, body, version))
+        reply = connection.reply(method)
+        connection.close()
+        self.replies.append(reply)
+        return reply
+
+    def log(self) -> str:
+        return self.log_path.read_text("utf-8", "replace")
+
+    def records_with(self, text: str, wait_s: float = 2.0) -> list[str]:
+        """Lines of the log that hold ``text``, once there is one."""
+        end = time.monotonic() + wait_s
+        while True:
+            found = [line for line in self.log().splitlines() if text in line]
+            if found or time.monotonic() > end:
+                time.sleep(0.05)  # a duplicate would come right behind
+                return [line for line in self.log().splitlines() if text in line]
+            time.sleep(0.02)
+
+    def token(self) -> str:
+        return "t" + secrets.token_hex(6)
+
+
+@pytest.fixture(scope="module", params=pairs, ids=[p.name for p in pairs])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    spec = request.param
+    log_path = tmp_path_factory.mktemp(spec.name.replace("+", "-")) / "log"
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as listening, log_path.open("wb") as log:
+        listening.set_inheritable(True)
+        serve = str(Path(__file__).parent / "serve.py")
+        process = subprocess.Popen(
+            [sys.executable, serve, spec.module, spec.attribute, spec.server, str(listening.fileno())],
+            pass_fds=[listening.fileno()],
+            stdout=log,
+            stderr=log,
+            env={**_clean_environment(), "PYTHONUNBUFFERED": "1"},
+        )
+        running = Pair(spec.name, listening.getsockname(), log_path, process)
+        try:
+            _wait(running)
+            yield running
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _clean_environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("FIVEHUNDRED_", "SENTRY_"))}
+
+
+def _wait(running: Pair) -> None:
+    try:
+        assert running.get("/ok").status == 200
+    except (OSError, AssertionError) as exc:
+        running.process.poll()
+        raise AssertionError(f"{running.name} does not serve: {running.log()[-3000:]}") from exc
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes each point's outcome for scripts/contract, which asks for it by a file name in the environment."""
+    target = os.environ.get("CONTRACT_RESULTS")
+    point = dict(report.user_properties).get("point")
+    if target and point and (report.when == "call" or report.outcome == "failed" or report.skipped):
+        reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+        line = {"point": point, "pair": dict(report.user_properties)["pair"], "outcome": report.outcome}
+        with open(target, "a") as out:
+            out.write(json.dumps({**line, "reason": str(reason)}) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def _noted(request: pytest.FixtureRequest) -> None:
+    marker = request.node.get_closest_marker("point")
+    callspec = getattr(request.node, "callspec", None)
+    if marker and callspec and "pair" in callspec.params:
+        number, pair = marker.args[0], callspec.params["pair"].name
+        request.node.user_properties += [("point", number), ("pair", pair)]
+        assert number in levels
+        reason = not_applicable(number, pair)
+        if reason:
+            pytest.skip(reason)
+
+
+def not_applicable(point: int, pair: str) -> str:
+    from tests.contract.contract_points import exceptions
+
+    return next((why for (p, prefix), why in exceptions.items() if p == point and pair.startswith(prefix)), "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "point(number): a point of the 500 contract")
