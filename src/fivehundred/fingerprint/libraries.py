@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 Owner: TypeAlias = Literal["application", "library", "either"]
 
 
-@lru_cache(maxsize=20_000)
 def owner(module: str, path: str, in_app: bool | None) -> Owner:
     """``path`` is the absolute one where there is one, else the file name."""
     path = path.replace("\\", "/")

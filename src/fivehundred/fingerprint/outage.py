@@ -61,7 +61,8 @@ def environment_variable(event: Event) -> tuple[str, int] | None:
                 last.context_line
             ):
                 return name, i
-        found = _VARIABLE.search(x.value[:500])
+        lower = x.value[:500].lower()
+        found = _VARIABLE.search(x.value[:500]) if "env" in lower and "var" in lower else None
         if found:
             return next(g for g in found.groups() if g), i
     return None
@@ -78,20 +79,34 @@ _VARIABLE: Final = re.compile(
 # ---- the machine -----------------------------------------------------------------------------------------
 
 _MACHINE_ERRNO: Final = {28: "disk-full", 122: "disk-full", 24: "descriptors", 23: "descriptors", 5: "disk-error"}
-_MACHINE_TEXT: Final = re.compile(
-    r"(?P<disk_full>\[Errno 28\]|\bENOSPC\b|No space left on device|Disk quota exceeded|database or disk is full)"
-    r"|(?P<descriptors>\[Errno 2[34]\]|\bE[MN]FILE\b|[Tt]oo many open files)"
-    r"|(?P<threads>can't (?:start|allocate) new thread|unable to create (?:new )?native thread|cannot create thread)"
-    r"|(?P<memory>\[Errno 12\]|\bENOMEM\b|Cannot allocate memory|Java heap space|GC overhead limit)"
-    r"|(?P<disk_error>\[Errno 5\]|Input/output error|disk I/O error)"
-)
+# Texts are plain substrings, tried in order: safe and fast on hostile messages, readable in one column.
+_MACHINE_TEXT: Final = {
+    "[Errno 28]": "disk-full",
+    "ENOSPC": "disk-full",
+    "No space left on device": "disk-full",
+    "Disk quota exceeded": "disk-full",
+    "database or disk is full": "disk-full",
+    "[Errno 24]": "descriptors",
+    "[Errno 23]": "descriptors",
+    "EMFILE": "descriptors",
+    "ENFILE": "descriptors",
+    "oo many open files": "descriptors",
+    "can't start new thread": "threads",
+    "can't allocate new thread": "threads",
+    "native thread": "threads",
+    "[Errno 12]": "memory",
+    "ENOMEM": "memory",
+    "Cannot allocate memory": "memory",
+    "Java heap space": "memory",
+    "GC overhead limit": "memory",
+    "[Errno 5]": "disk-error",
+    "Input/output error": "disk-error",
+    "disk I/O error": "disk-error",
+}
 
 
 def _machine(x: ExceptionItem) -> str:
-    kind = _MACHINE_ERRNO.get(_errno(x), "")
-    if not kind and (found := _MACHINE_TEXT.search(x.value[:500])) and found.lastgroup:
-        kind = found.lastgroup.replace("_", "-")
-    return kind
+    return _MACHINE_ERRNO.get(_errno(x), "") or _by_text(_MACHINE_TEXT, x.value)
 
 
 def _errno(x: ExceptionItem) -> int:
@@ -183,32 +198,94 @@ _MYSQL: Final = {
     1049: "no-database",
     **dict.fromkeys((1836, 1290), "read-only"),
 }
-_TEXT: Final = re.compile(
-    r"(?P<refused>[Cc]onnection refused|\bECONNREFUSED\b|actively refused|Errno (?:111|61)\b|Connection to \S+ refused)"
-    r"|(?P<dns>could not translate host name|[Nn]ame or service not known|Temporary failure in name resolution|getaddrinfo"
-    r"|nodename nor servname|no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|Failed to resolve|Name does not resolve)"
-    r"|(?P<tls>CERTIFICATE_VERIFY_FAILED|certificate verify failed|certificate has expired|x509: certificate|SSLHandshake"
-    r"|unable to get local issuer|self[- ]signed certificate)"
-    r"|(?P<full>too many clients already|remaining connection slots|[Tt]oo many connections|max number of clients reached"
-    r"|OOM command not allowed)"
-    r"|(?P<pool>QueuePool limit|pool exhausted|[Cc]onnection pool (?:is )?(?:exhausted|timeout|full)|Connection is not available,"
-    r" request timed out|couldn't get a connection after)"
-    r"|(?P<denied>password authentication failed|no password supplied|no pg_hba.conf entry|Access denied for user|NOAUTH|WRONGPASS"
-    r"|ACCESS_REFUSED)"
-    r"|(?P<no_database>database \S+ does not exist|FATAL: +role \S+ does not exist|Unknown database)"
-    r"|(?P<starting>the database system is |is loading the dataset in memory)"
-    r"|(?P<unreachable>No route to host|Network is unreachable|\bEHOSTUNREACH\b|\bENETUNREACH\b|Communications link failure"
-    r"|could not connect to server|Could not connect to the endpoint|All connection attempts failed)"
-    r"|(?P<timeout>Read timed out|[Cc]onnect(?:ion)? timed out|connection timeout expired|\bETIMEDOUT\b|\bESOCKETTIMEDOUT\b"
-    r"|i/o timeout|connect timeout=|Timeout (?:reading from|connecting to) )"
-    r"|(?P<lost>server closed the connection unexpectedly|connection has been closed unexpectedly|terminating connection due to"
-    r"|Lost connection to|server has gone away|Connection reset by peer|\bECONNRESET\b|socket hang up|broken pipe|Broken pipe"
-    r"|Server disconnected|Connection closed by server|RemoteDisconnected)"
-)
-_SQLITE: Final = re.compile(
-    r"(?P<locked>database (?:table )?is locked)|(?P<read_only>attempt to write a readonly database)"
-    r"|(?P<damaged>database disk image is malformed|file is not a database)|(?P<unreachable>unable to open database file)"
-)
+_TEXT: Final = {
+    "onnection refused": "refused",
+    "ECONNREFUSED": "refused",
+    "actively refused": "refused",
+    "Errno 111": "refused",
+    "Errno 61]": "refused",
+    "could not translate host name": "dns",
+    "ame or service not known": "dns",
+    "Temporary failure in name resolution": "dns",
+    "getaddrinfo": "dns",
+    "nodename nor servname": "dns",
+    "no such host": "dns",
+    "ENOTFOUND": "dns",
+    "EAI_AGAIN": "dns",
+    "Failed to resolve": "dns",
+    "Name does not resolve": "dns",
+    "CERTIFICATE_VERIFY_FAILED": "tls",
+    "certificate verify failed": "tls",
+    "certificate has expired": "tls",
+    "x509: certificate": "tls",
+    "SSLHandshake": "tls",
+    "unable to get local issuer": "tls",
+    "self-signed certificate": "tls",
+    "self signed certificate": "tls",
+    "too many clients already": "full",
+    "remaining connection slots": "full",
+    "oo many connections": "full",
+    "max number of clients reached": "full",
+    "OOM command not allowed": "full",
+    "QueuePool limit": "pool",
+    "pool exhausted": "pool",
+    "onnection pool exhausted": "pool",
+    "onnection pool is exhausted": "pool",
+    "onnection pool is full": "pool",
+    "onnection pool timeout": "pool",
+    "Connection is not available, request timed out": "pool",
+    "couldn't get a connection after": "pool",
+    "password authentication failed": "denied",
+    "no password supplied": "denied",
+    "no pg_hba.conf entry": "denied",
+    "Access denied for user": "denied",
+    "NOAUTH": "denied",
+    "WRONGPASS": "denied",
+    "ACCESS_REFUSED": "denied",
+    "the database system is ": "starting",
+    "is loading the dataset in memory": "starting",
+    "Unknown database": "no-database",
+    "FATAL:  role ": "no-database",
+    "FATAL:  database ": "no-database",
+    "No route to host": "unreachable",
+    "Network is unreachable": "unreachable",
+    "EHOSTUNREACH": "unreachable",
+    "ENETUNREACH": "unreachable",
+    "Communications link failure": "unreachable",
+    "could not connect to server": "unreachable",
+    "Could not connect to the endpoint": "unreachable",
+    "All connection attempts failed": "unreachable",
+    "Read timed out": "timeout",
+    "onnect timed out": "timeout",
+    "onnection timed out": "timeout",
+    "connection timeout expired": "timeout",
+    "ETIMEDOUT": "timeout",
+    "ESOCKETTIMEDOUT": "timeout",
+    "i/o timeout": "timeout",
+    "connect timeout=": "timeout",
+    "Timeout reading from ": "timeout",
+    "Timeout connecting to ": "timeout",
+    "server closed the connection unexpectedly": "lost",
+    "connection has been closed unexpectedly": "lost",
+    "terminating connection due to": "lost",
+    "Lost connection to": "lost",
+    "server has gone away": "lost",
+    "Connection reset by peer": "lost",
+    "ECONNRESET": "lost",
+    "socket hang up": "lost",
+    "roken pipe": "lost",
+    "Server disconnected": "lost",
+    "Connection closed by server": "lost",
+    "RemoteDisconnected": "lost",
+}
+_SQLITE: Final = {
+    "database is locked": "locked",
+    "table is locked": "locked",
+    "attempt to write a readonly database": "read-only",
+    "disk image is malformed": "damaged",
+    "file is not a database": "damaged",
+    "unable to open database file": "unreachable",
+}
 
 
 def _peer_kind(x: ExceptionItem, family: str) -> str:
@@ -230,9 +307,9 @@ def _peer_kind(x: ExceptionItem, family: str) -> str:
     return kind or _by_text(_TEXT, text)
 
 
-def _by_text(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text[:2_000]) if text else None
-    return found.lastgroup.replace("_", "-") if found and found.lastgroup else ""
+def _by_text(table: dict[str, str], text: str) -> str:
+    text = text[:2_000]
+    return next((kind for needle, kind in table.items() if needle in text), "") if text else ""
 
 
 _TUPLE: Final = re.compile(r"\((\d{4}), ")

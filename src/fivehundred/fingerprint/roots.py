@@ -10,17 +10,16 @@ from collections.abc import Sequence
 
 from fivehundred.event import ExceptionItem
 from fivehundred.fingerprint.libraries import known
-from fivehundred.fingerprint.site import Site, site
+from fivehundred.fingerprint.site import Site
 
 
-def root_exception(chain: Sequence[ExceptionItem]) -> int:
+def root_exception(chain: Sequence[ExceptionItem], sites: Sequence[Site | None]) -> int:
     """Index of the deciding exception; -1 when there is none. Chains run from the oldest to the newest."""
     newest = len(chain) - 1
     while newest > 0 and _is_group(chain[newest]):
         newest -= 1  # a group only holds what failed
     if newest < 0:
         return -1
-    sites = [site(x.frames) for x in chain[: newest + 1]]
     root = newest
     for i in range(newest - 1, -1, -1):
         older = sites[i]

@@ -26,10 +26,9 @@ message_chars_max: Final = 500
 
 def fingerprint(event: Event, memory: Memory) -> Fingerprint:
     """The keys of an event. Teaches ``memory``; call it once per event, in the order of their arrival."""
-    root = root_exception(event.exceptions)
     found = _resource(event)
     if found is None:
-        found = _stack(event, root, memory) if root >= 0 or event.frames else _log(event)
+        found = _stack(event, memory) if event.exceptions or event.frames else _log(event)
     return _by_sender(event, found)
 
 
@@ -88,13 +87,15 @@ def _made(event: Event, at: int, kind: KeyKind, parts: tuple[tuple[str, str], ..
 # ---- stacks ----------------------------------------------------------------------------------------------
 
 
-def _stack(event: Event, root: int, memory: Memory) -> Fingerprint:
+def _stack(event: Event, memory: Memory) -> Fingerprint:
+    sites = [site(x.frames) for x in event.exceptions]
+    root = root_exception(event.exceptions, sites)
     x = event.exceptions[root] if root >= 0 else None
-    frames = x.frames if x and x.frames else [] if x else event.frames
-    where = site(frames)
+    frames = x.frames if x else event.frames
+    where = sites[root] if x else site(frames)
     if where is None and not (x and x.type):
         return _log(event)
-    traits = _traits(event, root, where, frames)
+    traits = _traits(event, root, where, sites)
     found = memory.find(traits)
     keys = [Key("strict", found.group.value, _parts(traits, found))]
     keys.append(_loose(traits.type, traits.codes, traits.words))
@@ -122,8 +123,9 @@ _ANYWHERE: Final = frozenset(
 _OVERFLOWS: Final = frozenset(("RecursionError", "StackOverflowError"))
 
 
-def _traits(event: Event, root: int, where: Site | None, frames: Sequence[Frame]) -> Traits:
+def _traits(event: Event, root: int, where: Site | None, sites: Sequence[Site | None]) -> Traits:
     x = event.exceptions[root] if root >= 0 else None
+    frames = x.frames if x else event.frames
     kind = _type(x) if x else "message"
     line = source.read(frames[where.crash].context_line) if where else source.nothing
     codes = _codes(x) if x else ()
@@ -135,7 +137,7 @@ def _traits(event: Event, root: int, where: Site | None, frames: Sequence[Frame]
     elif where and where.generated and kind in ("KeyError", "IndexError"):
         codes += _identifier(x.value)  # there is no line to tell two of its reasons apart
     place, function = (str(where.place), where.place.function) if where else ("", "")
-    callers = _callers(event, root, where)
+    callers = _callers(sites[root + 1 :] if root >= 0 else (), where)
     chance = kind in _ANYWHERE or kind in _OVERFLOWS
     if where and kind in _ANYWHERE and callers:
         place, function, callers = callers[-1], "", ()
@@ -159,13 +161,12 @@ def _traits(event: Event, root: int, where: Site | None, frames: Sequence[Frame]
     )
 
 
-def _callers(event: Event, root: int, where: Site | None) -> tuple[str, ...]:
+def _callers(newer_sites: Sequence[Site | None], where: Site | None) -> tuple[str, ...]:
     """The callers of the site. A caught exception's stack ends at its catcher; the newer ones of the chain go on."""
     if where is None:
         return ()
     found = list(where.callers)
-    for x in event.exceptions[root + 1 :] if root >= 0 else ():
-        newer = site(x.frames)
+    for newer in newer_sites:
         places = (newer.place, *newer.callers) if newer else ()
         top = found[-1] if found else where.place
         if top in places:

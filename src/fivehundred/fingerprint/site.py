@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from fivehundred.event import Frame
-from fivehundred.fingerprint.libraries import owner
+from fivehundred.fingerprint.libraries import Owner, owner
 
 callers_max: Final = 12  # application functions above the site that are looked at: enough to get past helpers
 
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """``callers`` run upwards from the site. ``last`` is the place of the crash frame where that is a lambda."""
+    """``callers`` run upwards from the site. They and the site are of the application."""
 
     place: Place
     callers: tuple[Place, ...]
@@ -48,53 +48,57 @@ def site(frames: Sequence[Frame]) -> Site | None:
     own = _application(frames)
     if not own:
         return None
-    crash = own[-1]
-    named = [i for i in own if _place(frames[i]) is not None]
+    crash, crashed = own[-1]
+    deepest = crash == len(frames) - 1
+    generated = crashed.generated and not frames[crash].context_line
+    named = [(i, facts.place) for i, facts in own if facts.place]
     if not named:
-        place = Place(_module(frames[crash]), "<module>")
-        return Site(place, (), crash, crash, generated=_generated(frames[crash]), deepest=crash == len(frames) - 1)
-    at = named[-1]
-    places = [p for i in named if (p := _place(frames[i])) is not None]
-    place = places[-1]
+        place = Place(crashed.module, "<module>")
+        return Site(place, (), crash, crash, generated=generated, deepest=deepest)
+    at, place = named[-1]
+    first = next(i for i, (_, p) in enumerate(named) if p == place)
     return Site(
         place=place,
-        callers=_callers(frames, named, places),
+        callers=_callers(frames, named[:first]),  # recursion: the caller is who entered the circle
         frame=at,
         crash=crash,
-        anonymous=_module(frames[crash]) if _LAMBDA.search(frames[crash].function) else "",
-        generated=crash != at and _generated(frames[crash]),
-        deepest=crash == len(frames) - 1,
-        cycle=tuple(sorted(set(places[places.index(place) :]), key=str)) if places.count(place) > 1 else (),
+        anonymous=crashed.module if crashed.is_lambda else "",
+        generated=generated and crash != at,
+        deepest=deepest,
+        cycle=tuple(sorted({p for _, p in named[first:]}, key=str)) if first < len(named) - 1 else (),
     )
 
 
-def _application(frames: Sequence[Frame]) -> list[int]:
-    """Indexes of the application's frames; those that may be either's only where there is nothing surer."""
-    sure: list[int] = []
-    either: list[int] = []
+def _application(frames: Sequence[Frame]) -> list[tuple[int, _Facts]]:
+    """The application's frames; those that may be either's only where there is nothing surer."""
+    sure: list[tuple[int, _Facts]] = []
+    either: list[tuple[int, _Facts]] = []
     a_package = False  # a script that starts a server is the application's too, but says nothing about it
     for i, f in enumerate(frames):
-        kind = owner(f.module, f.abs_path or f.filename, f.in_app)
-        if kind == "library":
+        facts = _facts(f.module, f.filename, f.abs_path, f.function, f.in_app)
+        if facts.owner == "library":
             continue
-        either.append(i)
-        if kind == "application":
-            sure.append(i)
-            a_package = a_package or (f.module != "__main__" and not f.filename.startswith("<"))
+        either.append((i, facts))
+        if facts.owner == "application":
+            sure.append((i, facts))
+            a_package = a_package or not (facts.generated or f.module == "__main__")
     return sure if a_package or len(sure) == len(either) else either
 
 
-def _callers(frames: Sequence[Frame], named: list[int], places: list[Place]) -> tuple[Place, ...]:
-    """The functions above the site, nearest first: recursion collapsed, decorators' wrappers passed over."""
-    first = places.index(places[-1])  # recursion: the caller is who entered the circle
+def _callers(frames: Sequence[Frame], named: list[tuple[int, Place]]) -> tuple[Place, ...]:
+    """The functions above the site, nearest first: repetitions collapsed, decorators' wrappers passed over."""
     found: list[Place] = []
-    for i, p in zip(reversed(named[:first]), reversed(places[:first]), strict=True):
-        if p in found or p.function in _WRAPPERS or _FORWARDS.search(frames[i].context_line):
+    for i, place in reversed(named):
+        if place in found or place.function in _WRAPPERS or _forwards(frames[i].context_line):
             continue
-        found.append(p)
+        found.append(place)
         if len(found) == callers_max:
             break
     return tuple(found)
+
+
+def _forwards(line: str) -> bool:
+    return "*" in line and _FORWARDS.search(line) is not None
 
 
 _WRAPPERS: Final = frozenset(
@@ -105,21 +109,38 @@ _FORWARDS: Final = re.compile(r"\(\s*(?:[\w.]+\s*,\s*)?\*\s*\w+\s*,\s*\*\*\s*\w+
 _LAMBDA: Final = re.compile(r"<lambda>|^lambda\$|\{closure|^\?$|^<anonymous>$")
 
 
-def _place(frame: Frame) -> Place | None:
-    """None for what has no name of its own: a lambda, a comprehension, the body of a module, generated code."""
-    function = plain_function(frame.function)
-    if not function or (frame.filename.startswith("<") and function.startswith("__")):
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What one frame is by its names alone."""
+
+    owner: Owner
+    place: Place | None  # None for what has no name: a lambda, a comprehension, a module's body, generated code
+    module: str
+    is_lambda: bool
+    generated: bool
+
+
+@lru_cache(maxsize=20_000)
+def _facts(module: str, filename: str, abs_path: str, function: str, in_app: bool | None) -> _Facts:
+    path = abs_path or filename
+    generated = filename.startswith("<")
+    short = _last_part(module, filename or abs_path)
+    is_lambda = _LAMBDA.search(function) is not None
+    return _Facts(owner(module, path, in_app), _place(short, path, function, generated), short, is_lambda, generated)
+
+
+def _place(module: str, path: str, function: str, generated: bool) -> Place | None:
+    name = plain_function(function)
+    if not name or (generated and name.startswith("__")):
         return None
-    if _TEMPLATE.match(frame.function):
-        name = _base(frame.abs_path or frame.filename)
-        return None if name.startswith("<") else Place(name, frame.function.strip())
-    return Place(_module(frame), function)
+    if _TEMPLATE.match(function):
+        return None if generated else Place(_base(path), name)
+    return Place(module, name)
 
 
 _TEMPLATE: Final = re.compile(r"top-level template code$|block ['\"]|macro ['\"]|template$")
 
 
-@lru_cache(maxsize=20_000)
 def plain_function(name: str) -> str:
     """The function's name without what compilers, closures and receivers add to it; empty when it has none."""
     name = name.strip()
@@ -145,11 +166,6 @@ _GO: Final = re.compile(r"(?:\.func\d+|\.gowrap\d+|-fm|-range\d+|\.\d+)+$|\[\.\.
 _RUST_HASH: Final = re.compile(r"::h[0-9a-f]{16}$")
 
 
-def _module(frame: Frame) -> str:
-    return _last_part(frame.module, frame.filename or frame.abs_path)
-
-
-@lru_cache(maxsize=20_000)
 def _last_part(module: str, filename: str) -> str:
     if module and module != "__main__":
         name = _PROXY.sub("", module)
@@ -164,7 +180,3 @@ _PROXY: Final = re.compile(r"\$\$.*$|\$(?:Proxy)?\d+.*$")  # classes that Java f
 
 def _base(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
-
-
-def _generated(frame: Frame) -> bool:
-    return frame.filename.startswith("<") and not frame.context_line
