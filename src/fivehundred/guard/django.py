@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -60,8 +60,7 @@ class Guard:
         try:
             response = self.get_response(request)
             if _streams(response):
-                chunks = iter(response.streaming_content)
-                self._held(request, response, chunks, [] if _streams_events(response) else [next(chunks, None)])
+                self._held_sync(request, response)
             return self._checked(request, response)
         except BaseException as exc:
             return self._failed(request, exc)
@@ -112,6 +111,12 @@ class Guard:
         return HttpResponse(body, status=answer.status, headers=dict(headers))
 
     # ---- streams ---------------------------------------------------------------------------------
+
+    def _held_sync(self, request: HttpRequest, response: Any) -> None:
+        if response.is_async:  # a synchronous middleware further in makes Django call this one synchronously too
+            return async_to_sync(self._held_async)(request, response)
+        chunks = iter(response.streaming_content)
+        return self._held(request, response, chunks, [] if _streams_events(response) else [next(chunks, None)])
 
     def _held(self, request: HttpRequest, response: Any, chunks: Iterator[Any], first: list[Any]) -> None:
         """The first chunk was pulled where its failure can still be answered; the others are watched."""
