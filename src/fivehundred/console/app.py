@@ -56,10 +56,10 @@ class Started:
 
 def serve(config: Config, announce: Callable[[Started], None]) -> None:
     """Until SIGINT or SIGTERM. Before it starts it may raise processes.InUse, OSError or store.base.StoreError."""
+    listener = _listen(config.host.strip("[]"), config.port)  # before anything is written: a taken port leaves no trace
     config.layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = Lock(config.layout.lock)
     try:
-        listener = _listen(config.host, config.port)
         stores = _Stores(config.layout.database)
         project = _first_project(stores.get())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -71,7 +71,7 @@ def serve(config: Config, announce: Callable[[Started], None]) -> None:
 async def _serve(
     config: Config, listener: socket.socket, stores: _Stores, project: Project, announce: Callable[[Started], None]
 ) -> None:
-    url = config.public_url or url_of(config.host, listener.getsockname()[1])
+    url = config.public_url or url_of(config.host.strip("[]"), listener.getsockname()[1])
     spool = SegmentWriter(config.layout.spool)
     digest = DigestProcess(config.layout)
     app = _build(spool, digest, stores, url)
@@ -200,7 +200,6 @@ def _dsn(url: str, project: Project) -> str:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bound before anything is written, so that a taken port leaves no trace."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
