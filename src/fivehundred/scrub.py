@@ -52,10 +52,14 @@ class _Walker:
 
     def mapping(self, value: dict[str, Json], depth: int) -> dict[str, Json]:
         cleaned: dict[str, Json] = {}
+        texts, names, extra = _harmless_texts, _known, self.extra
         for key, inner in value.items():
-            safe_key = scrub_text(key)
-            if self.names_secret(key):
+            safe_key = key if key in texts else scrub_text(key)
+            secret = names.get(key)
+            if secret or (secret is None and is_secret_name(key)) or (extra and _joined(key) in extra):
                 cleaned[safe_key] = _hidden(inner)
+            elif isinstance(inner, str) and inner in texts and key not in _source_keys and key != "cookies":
+                cleaned[safe_key] = inner  # the common case, without a call
             elif key in _source_keys:
                 cleaned[safe_key] = _source(inner)
             elif key == "cookies":
@@ -67,7 +71,8 @@ class _Walker:
     def sequence(self, value: list[Json], depth: int) -> list[Json]:
         if len(value) == 2 and isinstance(value[0], str) and self.names_secret(_unquoted(value[0])):
             return [value[0], _hidden(value[1])]  # a header or a form field as a pair
-        return [self.value(inner, depth - 1) for inner in value]
+        texts = _harmless_texts
+        return [inner if isinstance(inner, str) and inner in texts else self.value(inner, depth - 1) for inner in value]
 
     def request(self, value: dict[str, Json]) -> dict[str, Json]:
         cleaned = self.mapping(value, limits.json_depth_max)
@@ -111,7 +116,8 @@ def _all_hidden(value: Json) -> Json:
 
 def _source(value: Json) -> Json:
     if isinstance(value, list):
-        return [scrub_source(line) if isinstance(line, str) else line for line in value]
+        lines = _harmless_lines
+        return [scrub_source(x) if isinstance(x, str) and x not in lines else x for x in value]
     return scrub_source(value) if isinstance(value, str) else value
 
 
@@ -236,7 +242,8 @@ def suspicious(text: str) -> bool:
 
 _many_digits = re.compile(r"\d(?:[ -]*\d){12}")
 _hints: Final = (
-    "eyJ", "://", "-----BEGIN", "AKIA", "ASIA", "AIza", "sk_", "pk_", "rk_", "sk-", "gh", "glpat-", "xox", "SG.",
+    "eyJ", "://", "-----BEGIN", "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "github_pat_", "sk_", "pk_", "rk_", "sk-", "gh",
+    "glpat-", "xox", "SG.",
     "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "AccountKey=", "key-", "hooks.slack.com",
 )  # fmt: skip
 _lower_hints: Final = (
@@ -250,9 +257,13 @@ _lower_hint = re.compile("|".join(map(re.escape, _lower_hints)))
 def _shapes(text: str) -> str:
     if "@" in text:
         text = _userinfo.sub(lambda m: f"{m[1]}{m[2]}:{mark}@" if m[3] else _lone_user(m), text)
-    text = _token.sub(mark, text)
-    text = _scheme.sub(rf"\1 {mark}", text)
-    return _card.sub(lambda m: mark if _is_card(m[0]) else m[0], text)
+    if _token_start.search(text):  # the expressions behind are many times dearer than these looks ahead
+        text = _token.sub(mark, text)
+    if _scheme_name.search(text.lower()):
+        text = _scheme.sub(rf"\1 {mark}", text)
+    if _many_digits.search(text):
+        text = _card.sub(lambda m: mark if _is_card(m[0]) else m[0], text)
+    return text
 
 
 # scheme://user:password@host; the password ends at the last @ before a blank, a quote or the end
@@ -263,6 +274,7 @@ def _lone_user(found: re.Match[str]) -> str:
     return f"{found[1]}{mark}@" if len(found[2]) >= 20 else found[0]
 
 
+_scheme_name = re.compile("bearer|basic|token|apikey|negotiate|digest")
 _scheme = re.compile(
     r"\b(Bearer|Basic|Token|ApiKey|Negotiate|Digest)\s+(?=\S{6})(?:\w+=\"[^\r\n]+|[A-Za-z0-9+/=._~\-]+)", re.I
 )
@@ -280,6 +292,10 @@ _token = re.compile(
     r"|\bEAA[A-Za-z0-9]{30,}|\bshpat_[a-fA-F0-9]{20,}"
     r"|(?<=AccountKey=)[A-Za-z0-9+/=]{20,}",  # Azure storage
     re.DOTALL,
+)
+_token_start = re.compile(
+    r"eyJ|-----BEGIN|AKIA|ASIA|ABIA|ACCA|AIza|ya29\.|[srp]k_|whsec_|sk-|gh[pousr]_|github_pat_|glpat-|xox|hooks\.slack"
+    r"|SG\.|key-|npm_|pypi-|dop_v1_|hv[sb]\.|EAA|shpat_|AccountKey="
 )
 _card = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 
