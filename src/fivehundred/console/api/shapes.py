@@ -34,9 +34,9 @@ class FaultList:
 
 @dataclass(frozen=True, slots=True)
 class FaultAnswer(Fault):
-    """One fault as in the list, with all else that is known of it. ``url`` is its page."""
+    """One fault as in the list, with all else that is known of it. ``page`` is the address of its page."""
 
-    url: str
+    page: str
     diagnosis: Diagnosis
     fingerprint: dict[str, Json]
     tags: dict[str, tuple[tuple[str, int], ...]]
@@ -46,9 +46,9 @@ class FaultAnswer(Fault):
     trend_daily: tuple[int, ...]
 
     @classmethod
-    def of(cls, detail: FaultDetail, url: str) -> FaultAnswer:
+    def of(cls, detail: FaultDetail, page: str) -> FaultAnswer:
         rest = {name: value for name, value in _fields(detail).items() if name != "fault"}
-        return cls(**_fields(detail.fault), **rest, url=url)
+        return cls(**_fields(detail.fault), **rest, page=page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class EventList:
 class EventAnswer(EventSummary):
     """One event as in lists, its payload as it was kept (scrubbed), and what was concluded from it."""
 
-    url: str
+    page: str
     payload: dict[str, Json]
     diagnosis: Diagnosis | None
     fingerprint: dict[str, Json]
@@ -70,9 +70,9 @@ class EventAnswer(EventSummary):
     older: str
 
     @classmethod
-    def of(cls, stored: StoredEvent, url: str) -> EventAnswer:
+    def of(cls, stored: StoredEvent, page: str) -> EventAnswer:
         rest = {name: value for name, value in _fields(stored).items() if name != "summary"}
-        return cls(**_fields(stored.summary), **rest, url=url)
+        return cls(**_fields(stored.summary), **rest, page=page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,7 @@ from fivehundred import limits
 from fivehundred.console.api import openapi, shapes
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import BadCursor, NotFound, Order, Tally
-from fivehundred.console.web import forms, search
-from fivehundred.console.web.edge import failed
+from fivehundred.console.web import edge, forms, search
 
 Reader: TypeAlias = Callable[[Request], object]
 Changer: TypeAlias = Callable[[Request, bytes], object]
@@ -45,8 +44,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/stats", _reads(api.stats, "hours", "project")),
         Route("/incidents", _reads(lambda _: shapes.IncidentList(()))),
     ]
-    handlers = {HTTPException: _refused, Exception: failed}
-    return [Mount("/api/v1", app=Starlette(routes=inner, exception_handlers=handlers))]
+    return [Mount("/api/v1", app=Starlette(routes=inner, exception_handlers={HTTPException: _refused}))]
 
 
 class Api:
@@ -66,11 +64,11 @@ class Api:
         return shapes.FaultList(found.faults, found.next, found.total)
 
     def fault(self, request: Request) -> shapes.FaultAnswer:
-        detail = self._site.store().fault(request.path_params["fault"], now=time.time())
+        detail = self._site.store().fault(edge.fault_of(request), now=time.time())
         return shapes.FaultAnswer.of(detail, f"{self._site.public_url}/faults/{detail.fault.id}")
 
     def fault_events(self, request: Request) -> shapes.EventList:
-        store, fault = self._site.store(), request.path_params["fault"]
+        store, fault = self._site.store(), edge.fault_of(request)
         store.fault(fault, now=time.time())  # raises NotFound: no events and no such fault are two answers
         cursor = request.query_params.get("cursor", "")
         events, following = store.events(fault, project=None, cursor=cursor, limit=_limit(request))
@@ -105,8 +103,8 @@ class Api:
 
     def change_fault(self, request: Request, body: bytes) -> shapes.FaultAnswer:
         sent = _decoded(body, shapes.StateChange)
-        self._site.store().fault(request.path_params["fault"], now=time.time())  # raises NotFound
-        self._site.store().set_state([request.path_params["fault"]], sent.state, by="API", now=time.time())
+        self._site.store().fault(edge.fault_of(request), now=time.time())  # raises NotFound
+        self._site.store().set_state([edge.fault_of(request)], sent.state, by="API", now=time.time())
         return self.fault(request)
 
     def change_faults(self, request: Request, body: bytes) -> shapes.Changed:
@@ -150,10 +148,14 @@ def _changes(changer: Changer) -> Callable[[Request], Awaitable[Response]]:
 async def _answer(request: Request, work: Callable[[], object]) -> Response:
     try:
         body = await run_in_threadpool(lambda: msgspec.json.encode(work()))
+    except HTTPException:
+        raise
     except NotFound as e:
         raise HTTPException(404, str(e)) from e
     except BadCursor as e:
         raise HTTPException(400, str(e)) from e
+    except Exception as e:  # whatever an event makes an answer stumble over
+        return edge.failed(request, e)
     tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache", "x-content-type-options": "nosniff"}
     if request.method in ("GET", "HEAD") and tag in request.headers.get("if-none-match", ""):

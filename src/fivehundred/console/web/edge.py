@@ -55,6 +55,14 @@ def post(handler: Post) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
+def fault_of(request: Request) -> int:
+    """The number in the address. Raises NotFound for one that no store could hold."""
+    number: int = request.path_params["fault"]
+    if number >= 2**63:
+        raise NotFound("There is no fault with such a number.")
+    return number
+
+
 def failed(request: Request, e: Exception) -> Response:
     """Our own 500: the same safe answer that the Guard gives, its reference in our log."""
     reference = new_id()

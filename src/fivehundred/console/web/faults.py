@@ -91,7 +91,7 @@ class Faults:
 
     def show(self, request: Request) -> Response:
         store = self._site.store()
-        detail = store.fault(request.path_params["fault"], now=time.time())
+        detail = store.fault(edge.fault_of(request), now=time.time())
         stored = newest(store, detail)
         recent, _ = store.events(detail.fault.id, project=None, cursor="", limit=8)
         projects = {p.id: p.name for p in store.projects()}
@@ -113,13 +113,13 @@ class Faults:
 
     def markdown(self, request: Request) -> Response:
         store = self._site.store()
-        detail = store.fault(request.path_params["fault"], now=time.time())
+        detail = store.fault(edge.fault_of(request), now=time.time())
         body = copies.markdown(detail, newest(store, detail), self._site.public_url)
         return render.plain(request, body, kind="text/markdown")
 
     def events(self, request: Request) -> Response:
         store = self._site.store()
-        fault = store.fault(request.path_params["fault"], now=time.time()).fault
+        fault = store.fault(edge.fault_of(request), now=time.time()).fault
         cursor = request.query_params.get("cursor", "")
         events, after = store.events(fault.id, project=None, cursor=cursor, limit=limits.rows_max)
         older = f"/faults/{fault.id}/events?{urlencode({'cursor': after})}" if after else ""

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fivehundred.console.web import charts
+from fivehundred.event import cut
 
 HERE: Final = Path(__file__).parent
 token_cookie: Final = "fivehundred_token"  # noqa: S105 - a name
@@ -95,7 +96,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(ago=ago, at=at, num=num, plural=plural, duration=duration)
+    env.filters.update(cut=cut, ago=ago, at=at, num=num, plural=plural, duration=duration)
     env.globals.update(asset=asset, spark=charts.spark, bars=charts.bars, share=charts.share, icon=icon)
     return env
 

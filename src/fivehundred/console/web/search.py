@@ -23,9 +23,13 @@ states: tuple[State, ...] = get_args(State)
 orders: tuple[Order, ...] = get_args(Order)
 filters: Final = ("is", "cause", "release", "env", "project")
 
-# a term is name:value; a value in quotes may hold spaces. An address such as http://x or db:5432 is plain text
-_TOKEN = re.compile(r'(?P<name>[A-Za-z_]{2,20}):(?![/\d])(?P<value>"[^"]*"|\S*)|"(?P<quoted>[^"]*)"?|(?P<word>\S+)')
-_PROJECT = re.compile(r'project:(?P<value>"[^"]*"|\S+)', re.IGNORECASE)
+# A term is name:value; a value in quotes may hold spaces. An address such as http://x or db:5432 is plain text, so an
+# unknown name before a slash or a digit is none. Every non-space matches, in the end as a word.
+_TOKEN = re.compile(
+    rf"""(?P<name>{"|".join(filters)}|[a-z_]{{2,20}}(?=:(?![/\d]))):(?P<value>"[^"]*"|\S*)"""
+    r"""|"(?P<quoted>[^"]*)"?|(?P<word>\S+)""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,7 @@ def parse(line: str, projects: Sequence[Project]) -> Search:
     line = clean(line)[: limits.search_chars_max].strip()
     found = Search(line=line)
     words: list[str] = []
-    # project:7 is a term although its value is a number, which elsewhere means host:port
-    for match in _tokens(line):
-        name, value = match
+    for name, value in _tokens(line):
         if name:
             found = _term(found, name.lower(), value.strip('"'), projects)
         elif value:
@@ -100,23 +102,8 @@ def fault_number(line: str) -> int | None:
 
 
 def _tokens(line: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    at = 0
-    while at < len(line):
-        if line[at].isspace():
-            at += 1
-            continue
-        match = _PROJECT.match(line, at)
-        if match:
-            found.append(("project", match["value"]))
-        else:
-            match = _TOKEN.match(line, at)
-            if match is None:  # cannot happen: a non-space always matches \S+
-                break
-            name = match["name"] or ""
-            found.append((name, match["value"] if name else match["quoted"] or match["word"] or ""))
-        at = match.end()
-    return found
+    """(name, value) of each term, the name empty for plain text."""
+    return [(m["name"] or "", m["value"] or m["quoted"] or m["word"] or "") for m in _TOKEN.finditer(line)]
 
 
 def _term(found: Search, name: str, value: str, projects: Sequence[Project]) -> Search:
