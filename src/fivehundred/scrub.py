@@ -294,8 +294,8 @@ _token = re.compile(
     re.DOTALL,
 )
 _token_start = re.compile(
-    r"eyJ|-----BEGIN|AKIA|ASIA|ABIA|ACCA|AIza|ya29\.|[srp]k_|whsec_|sk-|gh[pousr]_|github_pat_|glpat-|xox|hooks\.slack"
-    r"|SG\.|key-|npm_|pypi-|dop_v1_|hv[sb]\.|EAA|shpat_|AccountKey="
+    r"eyJ|-----BEGIN|AKIA|ASIA|ABIA|ACCA|AIza|ya29\.|[srp]k_|whsec_|\bsk-|gh[pousr]_|github_pat_|glpat-|xox|hooks\.slack"
+    r"|SG\.|\bkey-|npm_|pypi-|dop_v1_|hv[sb]\.|EAA|shpat_|AccountKey="
 )
 _card = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 
