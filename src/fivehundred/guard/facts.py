@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from fivehundred import limits, scrub
 from fivehundred.event import Json, clean, cut
-from fivehundred.guard.render import Renderer, attribute, module_name, mro, stored, type_name
+from fivehundred.guard.render import Renderer, attribute, is_one_of, module_name, mro, stored, type_name
 
 
 def errno_of(exc: BaseException) -> dict[str, Json]:
@@ -140,7 +140,7 @@ def _attrs(exc: BaseException, own: dict[str, object], r: Renderer) -> dict[str,
     for name, value in ({name: attribute(exc, name, own) for name in names} | own).items():
         if name.startswith("_") or len(found) >= limits.value_items_max:
             continue
-        if type(value) in (str, int, float, bool):
+        if is_one_of(value, str, int, float, bool):
             found[clean(name[:100])] = r.local(name, value)
     return found
 

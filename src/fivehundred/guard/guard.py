@@ -6,6 +6,7 @@ application, waits for the network, or runs the application's code. What is heav
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections import deque
@@ -247,8 +248,14 @@ def _quick(exc: BaseException) -> Verdict:
 
         return quick(exc)
     except Exception as e:
-        _log.error("The quick diagnosis failed (%s); the answer is a plain 500", type(e).__name__)
+        _say_quick_failed(type(e).__name__)
         return _verdict("guard.failed")
+
+
+@functools.cache
+def _say_quick_failed(kind: str) -> None:
+    """Once per process: it would else stand beside every failure's record."""
+    _log.warning("The quick diagnosis failed (%s); answers are plain 500s", kind)
 
 
 def _verdict(rule: str, status: int = 500) -> Verdict:

@@ -59,17 +59,20 @@ def _all_plain(exc: BaseException) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    if type(value) in (str, bytes):
+    kind = type(value)
+    if kind is str or kind is bytes:
         return len(value) <= limits.message_chars_max * 4  # type: ignore[arg-type]
     if type(value) is int:
         return value.bit_length() < 256
     if type(value) is tuple:
-        return (
-            len(value) <= 20
-            and all(type(inner) in (str, int, float, type(None)) for inner in value)
-            and (all(type(inner) is not str or len(inner) < 1_000 for inner in value))
-        )
-    return value is None or type(value) in (float, bool)
+        return len(value) <= 20 and all(_is_short(inner) for inner in value)
+    return value is None or kind is float or kind is bool
+
+
+def _is_short(value: object) -> bool:
+    if type(value) is str:
+        return len(value) < 1_000
+    return value is None or type(value) is float or (type(value) is int and value.bit_length() < 256)
 
 
 def _structural(exc: BaseException, r: Renderer) -> str:

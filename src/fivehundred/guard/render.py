@@ -47,6 +47,12 @@ def mro(kind: type) -> tuple[type, ...]:
     return found
 
 
+def is_one_of(value: object, *kinds: type) -> bool:
+    """By identity: ``type(value) in (str, int)`` may run the ``__eq__`` of a metaclass."""
+    kind = type(value)
+    return any(kind is known for known in kinds)
+
+
 def stored(value: object) -> dict[str, object]:
     """What lies in an object's ``__dict__`` and slots, read through the C descriptors alone."""
     found: dict[str, object] = {}
@@ -60,7 +66,7 @@ def stored(value: object) -> dict[str, object]:
                     if type(name) is str:
                         found.setdefault(name, inner)
         slots = names.get("__slots__")
-        if slots is not None and type(slots) in (str, tuple, list):
+        if slots is not None and is_one_of(slots, str, tuple, list):
             _read_slots(value, names, found)
     return found
 
@@ -87,12 +93,12 @@ def attribute(value: object, name: str, own: dict[str, object] | None = None) ->
         member = _type_dict(kind).get(name)
         if member is None:
             continue
-        if type(member) in (MemberDescriptorType, GetSetDescriptorType):
+        if is_one_of(member, MemberDescriptorType, GetSetDescriptorType):
             try:
                 return member.__get__(value)
             except AttributeError:
                 continue
-        if type(member) in (str, int, bytes):
+        if is_one_of(member, str, int, bytes):
             return member
         return None
     return None

@@ -1,0 +1,584 @@
+"""Capture: what an Event says, and that nothing that an application can contain makes it hang, raise or run code."""
+
+from __future__ import annotations
+
+import asyncio
+import collections.abc
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fivehundred import limits
+from fivehundred.event import Event, to_wire
+from fivehundred.guard import crumbs, message
+from fivehundred.guard.capture import About, capture
+from fivehundred.guard.encode import encoded
+from fivehundred.guard.request import RequestParts
+
+
+@pytest.fixture(autouse=True)
+def _forget_hung_messages() -> Iterator[None]:
+    yield
+    message._hung.clear()
+
+
+def caught(act: Callable[[], object]) -> BaseException:
+    try:
+        act()
+    except BaseException as e:
+        return e
+    raise AssertionError("nothing was raised")
+
+
+def event_of(act: Callable[[], object], parts: RequestParts | None = None) -> Event:
+    event = capture(caught(act), parts, About())
+    json.loads(encoded(event))
+    return event
+
+
+def locals_of(act: Callable[[], object]) -> dict[str, Any]:
+    return dict(event_of(act).exceptions[-1].frames[-1].vars)
+
+
+# ---- what it says --------------------------------------------------------------------------------
+
+
+def divide() -> float:
+    numerator, denominator = 1, 0
+    return numerator / denominator
+
+
+def test_the_failing_frame_has_its_source_and_its_locals() -> None:
+    event = event_of(divide)
+    frame = event.exceptions[-1].frames[-1]
+    assert (event.exceptions[-1].type, event.exceptions[-1].value) == ("ZeroDivisionError", "division by zero")
+    assert frame.function == "divide"
+    assert frame.context_line == "    return numerator / denominator"
+    assert frame.pre_context[-1] == "    numerator, denominator = 1, 0"
+    assert frame.in_app is True
+    assert frame.vars == {"numerator": 1, "denominator": 0}
+
+
+def test_frames_of_libraries_carry_no_locals() -> None:
+    event = event_of(lambda: json.loads("{'secret': 1}"))
+    assert [bool(f.vars) for f in event.exceptions[-1].frames if not f.in_app] == [False] * 3
+    assert event.exceptions[-1].frames[-1].module == "json.decoder"
+
+
+def test_a_cause_stands_before_what_it_caused() -> None:
+    def act() -> None:
+        try:
+            divide()
+        except ZeroDivisionError as e:
+            raise ValueError("no price") from e
+
+    first, last = event_of(act).exceptions
+    assert (first.type, last.type) == ("ZeroDivisionError", "ValueError")
+    assert first.mechanism is not None
+    assert (first.mechanism.source, first.mechanism.parent_id, first.mechanism.exception_id) == ("__cause__", 0, 1)
+
+
+def test_from_none_hides_the_context() -> None:
+    def act() -> None:
+        try:
+            divide()
+        except ZeroDivisionError:
+            raise ValueError("no price") from None
+
+    assert [x.type for x in event_of(act).exceptions] == ["ValueError"]
+
+
+def test_a_group_is_told_with_its_members() -> None:
+    def act() -> None:
+        raise ExceptionGroup("two", [KeyError("a"), ExceptionGroup("inner", [OSError(28, "No space left on device")])])
+
+    found = event_of(act).exceptions
+    assert sorted(x.type for x in found) == ["ExceptionGroup", "ExceptionGroup", "KeyError", "OSError"]
+    assert found[-1].mechanism is not None
+    assert found[-1].mechanism.is_exception_group
+    full = next(x for x in found if x.type == "OSError")
+    assert full.mechanism is not None
+    assert full.mechanism.meta == {"errno": {"number": 28, "name": "ENOSPC"}}
+    assert full.mechanism.source == "exceptions[0]"
+
+
+def test_notes_and_the_ancestry_travel_along() -> None:
+    def act() -> None:
+        e = ConnectionRefusedError(111, "Connection refused")
+        e.add_note("while calling the bank; password=CANARY")
+        raise e
+
+    mechanism = event_of(act).exceptions[-1].mechanism
+    assert mechanism is not None
+    assert mechanism.data["mro"] == ["ConnectionRefusedError", "ConnectionError", "OSError", "Exception"]
+    assert mechanism.data["notes"] == ["while calling the bank; password=[scrubbed]"]
+
+
+def test_the_peer_of_a_refused_connection_is_named() -> None:
+    import socket
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    event = event_of(lambda: socket.create_connection(("127.0.0.1", port), 1))
+    mechanism = event.exceptions[-1].mechanism
+    assert mechanism is not None
+    assert mechanism.data["peer"] == f"127.0.0.1:{port}"
+
+
+def test_a_client_cannot_choose_a_peer_by_what_it_sends() -> None:
+    def act() -> None:
+        raise ValueError('bad name: connection to server at "10.0.0.1", port 22 failed')
+
+    mechanism = event_of(act).exceptions[-1].mechanism
+    assert mechanism is not None
+    assert "peer" not in mechanism.data
+
+
+def test_a_sqlite_error_carries_its_code_and_its_driver() -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(":memory:")
+    mechanism = event_of(lambda: connection.execute("select * from nowhere")).exceptions[-1].mechanism
+    assert mechanism is not None
+    assert (mechanism.data["driver"], mechanism.data["code"]) == ("sqlite3", "SQLITE_ERROR")
+
+
+def test_a_missing_environment_variable_is_named() -> None:
+    event = event_of(lambda: os.environ["NOT_SET_ANYWHERE_URL"])
+    assert event.ours["env_missing"] == ["NOT_SET_ANYWHERE_URL"]
+
+
+def test_the_request_is_told_without_its_secrets() -> None:
+    parts = RequestParts(
+        method="POST",
+        scheme="https",
+        host="shop.example",
+        path="/orders",
+        query="token=CANARY&page=2",
+        headers=[("Authorization", "Bearer CANARY"), ("Cookie", "sid=CANARY; theme=CANARY"), ("Accept", "*/*"),
+                 ("Content-Type", "application/json"), ("Referer", "https://a/?code=CANARY")],
+        body=b'{"user": "ann", "password": "CANARY", "items": [1, 2]}',
+        peer="192.0.2.7",
+        route="/orders",
+    )  # fmt: skip
+    event = event_of(divide, parts)
+    assert event.request is not None
+    assert event.request.data == {"user": "ann", "password": "[scrubbed]", "items": [1, 2]}
+    assert event.request.cookies == {"sid": "[scrubbed]", "theme": "[scrubbed]"}
+    assert event.transaction == "POST /orders"
+    assert "CANARY" not in json.dumps(to_wire(event))
+
+
+def test_the_trace_of_the_caller_is_kept_only_when_it_is_valid() -> None:
+    good = f"00-{'a' * 32}-{'b' * 16}-01"
+    assert event_of(divide, RequestParts(headers=[("traceparent", good)])).contexts["trace"]["trace_id"] == "a" * 32
+    assert "trace" not in event_of(divide, RequestParts(headers=[("traceparent", good + "\n<script>")])).contexts
+
+
+def test_what_was_logged_before_is_told_with_its_arguments() -> None:
+    crumbs.install()
+    crumbs.begin()
+    log = logging.getLogger("shop.orders")
+    log.warning("order %d of %s: %r", 17, "ann", {"password": "CANARY", "n": 1})
+    found = event_of(divide).breadcrumbs[-1]
+    assert (found.category, found.level) == ("shop.orders", "warning")
+    assert found.message.startswith("order 17 of ann: ")
+    assert "CANARY" not in found.message
+
+
+def test_requests_do_not_see_each_others_log_records() -> None:
+    crumbs.install()
+
+    async def request(name: str) -> Event:
+        crumbs.begin()
+        logging.getLogger("shop").warning("for %s", name)
+        await asyncio.sleep(0)
+        return event_of(divide)
+
+    async def both() -> tuple[Event, Event]:
+        return await asyncio.gather(asyncio.create_task(request("a")), asyncio.create_task(request("b")))
+
+    assert [[c.message for c in e.breadcrumbs] for e in asyncio.run(both())] == [["for a"], ["for b"]]
+
+
+# ---- limits --------------------------------------------------------------------------------------
+
+
+def test_huge_locals_and_messages_are_cut_and_say_so() -> None:
+    def act() -> NoReturn:
+        text = "x" * 100_000_000
+        numbers = list(range(1_000_000))
+        table = {i: i for i in range(100_000)}
+        raise ValueError(text[:50_000_000], numbers, table)
+
+    exc = caught(act)
+    started = time.perf_counter()
+    event = capture(exc, None, About())
+    took = time.perf_counter() - started
+    assert len(encoded(event)) < 20_000
+    assert took < 0.5  # a hundred times what it takes: that it is bounded, not how fast it is
+    cut = event.ours["cut"]
+    assert isinstance(cut, dict)
+    assert cut["text"]
+    assert cut["items"]
+
+
+def test_a_recursion_keeps_both_ends_of_its_stack() -> None:
+    def outermost() -> None:
+        deeper(0)
+
+    def deeper(n: int) -> int:
+        return deeper(n + 1)
+
+    event = event_of(outermost)
+    frames = event.exceptions[-1].frames
+    assert event.exceptions[-1].type == "RecursionError"
+    assert len(frames) == limits.guard_frames_max
+    assert [f.function.rpartition(".")[2] for f in frames[1:4]] == ["outermost", "deeper", "deeper"]
+    assert isinstance(event.ours["cut"], dict)
+    assert event.ours["cut"]["frames"]
+
+
+def test_an_event_never_exceeds_its_bytes() -> None:
+    def act() -> NoReturn:
+        def level(n: int) -> NoReturn:
+            a, b, c, d, e = (
+                ["\u20ac" * 500] * 20,
+                ["y" * 500] * 20,
+                dict.fromkeys(range(20), "z" * 500),
+                ["u" * 500] * 9,
+                n,
+            )
+            if n:
+                level(n - 1)
+            raise ValueError(a, b, c, d, e)
+
+        level(30)
+
+    assert len(encoded(event_of(act))) <= limits.event_bytes_max
+
+
+# ---- torture: values -----------------------------------------------------------------------------
+
+ran: list[str] = []
+
+
+def trap(name: str) -> Any:
+    def method(self: object, *args: object, **kwargs: object) -> Any:
+        ran.append(name)
+        raise RuntimeError(f"{name} ran")
+
+    return method
+
+
+dunders = (
+    "__repr__", "__str__", "__getattribute__", "__hash__", "__eq__", "__bool__", "__len__", "__iter__", "__format__",
+    "__getitem__", "__contains__", "__int__", "__float__", "__index__", "__bytes__", "__dir__", "__reduce__",
+    "__instancecheck__", "__del_marker__",
+)  # fmt: skip
+
+
+def hostile(*bases: type) -> type:
+    members: dict[str, Any] = {name: trap(name) for name in dunders}
+    members["__class__"] = property(trap("__class__"))
+    members["__dict__"] = property(trap("__dict__"))
+    return type("Hostile", bases, members)
+
+
+@pytest.mark.parametrize("base", [object, str, int, float, bytes, list, tuple, dict, set, frozenset, bytearray])
+def test_no_method_of_a_hostile_value_runs(base: type) -> None:
+    ran.clear()
+    value = hostile(base)()
+
+    def act() -> NoReturn:
+        kept, nested = value, [(value,)]
+        raise LookupError("x", kept, nested)
+
+    assert "kept" in locals_of(act)
+    assert ran == []
+
+
+def test_no_code_of_a_hostile_metaclass_runs() -> None:
+    ran.clear()
+    meta: Any = type("Meta", (type,), {n: trap(n) for n in ("__hash__", "__eq__", "__repr__", "__getattribute__")})
+    kind = meta("Kind", (), {})
+    value = object.__new__(kind)
+
+    def act() -> NoReturn:
+        instance, klass = value, kind
+        raise LookupError(instance, klass)
+
+    ran.clear()
+    locals_of(act)
+    assert ran == []
+
+
+class Mapping(collections.abc.Mapping[str, int]):
+    def __getitem__(self, key: str) -> int:
+        raise AssertionError("asked")
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("asked")
+
+    def __len__(self) -> int:
+        raise AssertionError("asked")
+
+
+class Slots:
+    __slots__ = ("filled", "password", "unfilled")
+
+    def __init__(self) -> None:
+        self.filled, self.password = 1, "CANARY"
+
+
+class Plain:
+    def __init__(self) -> None:
+        self.id, self.api_key, self.child = 7, "CANARY", Slots()
+
+    @property
+    def lazy(self) -> int:
+        raise AssertionError("a property ran")
+
+
+def test_of_an_object_what_is_stored_in_it_is_shown_and_no_property_asked() -> None:
+    def act() -> NoReturn:
+        plain, slots, mapping = Plain(), Slots(), Mapping()
+        raise LookupError(plain, slots, mapping)
+
+    found = locals_of(act)
+    assert found["plain"]["id"] == 7
+    assert found["plain"]["api_key"] == "[scrubbed]"
+    assert found["slots"] == {"__class__": f"{__name__}.Slots", "filled": 1, "password": "[scrubbed]"}
+    assert found["mapping"] == f"<{__name__}.Mapping>"
+
+
+def test_containers_that_hold_themselves_and_deep_ones_end() -> None:
+    def act() -> NoReturn:
+        itself: list[Any] = []
+        itself.append(itself)
+        deep: dict[str, Any] = {}
+        for _ in range(5_000):
+            deep = {"d": deep}
+        raise LookupError(itself, deep)
+
+    assert len(json.dumps(locals_of(act))) < 1_000
+
+
+def test_numbers_that_json_does_not_know_are_texts() -> None:
+    def act() -> NoReturn:
+        nan, infinite, huge, surrogates = float("nan"), float("inf"), 1 << 100_000, "a\ud800\0b"
+        raise LookupError(nan, infinite, huge, surrogates)
+
+    found = locals_of(act)
+    assert (found["nan"], found["infinite"]) == ("nan", "inf")
+    assert found["huge"] == "an integer of 100001 bits"
+    assert found["surrogates"] == "a?b"
+
+
+def test_an_expired_row_of_sqlalchemy_causes_no_query() -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    from sqlalchemy import orm
+
+    class Base(orm.DeclarativeBase):
+        pass
+
+    class User(Base):
+        __tablename__ = "users"
+        id = orm.mapped_column(sqlalchemy.Integer, primary_key=True)
+        name = orm.mapped_column(sqlalchemy.String)
+
+    engine = sqlalchemy.create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    statements: list[str] = []
+    with orm.Session(engine) as session:
+        user = User(id=1, name="ann")
+        session.add(user)
+        session.commit()  # expires it: the next look at an attribute would query
+        sqlalchemy.event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+        query = session.query(User)
+
+        def act() -> NoReturn:
+            row, lazy = user, query
+            raise LookupError(row, lazy)
+
+        found = locals_of(act)
+    assert statements == []
+    assert "row" in found
+
+
+def test_a_lazy_query_set_of_django_is_not_evaluated() -> None:
+    code = """
+import django
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+                   INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"], DEBUG=True)
+django.setup()
+from django.contrib.auth.models import User
+from django.db import connection
+from fivehundred.guard.capture import About, capture
+users = User.objects.all()
+try:
+    raise ValueError(users)
+except ValueError as e:
+    event = capture(e, None, About())
+assert connection.queries == [], connection.queries
+assert "QuerySet" in event.exceptions[-1].value, event.exceptions[-1].value
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# ---- torture: exceptions -------------------------------------------------------------------------
+
+
+def with_str(act: Callable[[Any], Any]) -> BaseException:
+    kind = type("Custom", (Exception,), {"__str__": act})
+    return caught(lambda: _raise(kind("args", 1)))
+
+
+def _raise(e: BaseException) -> NoReturn:
+    raise e
+
+
+def test_a_message_of_the_applications_own_making_is_told() -> None:
+    exc = with_str(lambda self: f"made of {self.args[1]}")
+    assert capture(exc, None, About()).exceptions[-1].value == "made of 1"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda self: 1 / 0, lambda self: 17, lambda self: sys.exit(3), lambda self: str(self), lambda self: self.nothing],
+    ids=["raises", "wrong type", "exits", "recurses", "missing attribute"],
+)
+def test_a_message_that_fails_falls_back_to_the_arguments(act: Callable[[Any], Any]) -> None:
+    assert capture(with_str(act), None, About()).exceptions[-1].value == "(args, 1)"
+
+
+def test_a_message_that_hangs_costs_its_deadline_once() -> None:
+    forever = threading.Event()
+    exc = with_str(lambda self: forever.wait(60))
+    started = time.perf_counter()
+    assert capture(exc, None, About()).exceptions[-1].value == "(args, 1)"
+    first = time.perf_counter() - started
+    assert capture(exc, None, About()).exceptions[-1].value == "(args, 1)"
+    assert first < 1
+    forever.set()
+
+
+def test_arguments_of_a_built_in_exception_are_not_asked_for_their_text() -> None:
+    ran.clear()
+    value = hostile(object)()
+    event = event_of(lambda: _raise(ValueError(value)))
+    assert event.exceptions[-1].value == f"<{__name__}.Hostile>"
+    assert ran == []
+
+
+def test_a_hostile_exception_class_is_reported() -> None:
+    ran.clear()
+    members: dict[str, Any] = {n: trap(n) for n in ("__getattribute__", "__hash__", "__eq__", "__repr__", "__bool__")}
+    kind = type("Bad", (Exception,), members)
+    assert event_of(lambda: _raise(kind("x"))).exceptions[-1].value == "x"
+    assert ran == []
+
+
+def test_a_chain_that_ends_in_itself_ends() -> None:
+    a, b = ValueError("a"), ValueError("b")
+    a.__cause__, b.__cause__ = b, a
+    assert [x.value for x in event_of(lambda: _raise(a)).exceptions] == ["b", "a"]
+
+
+def test_groups_fifty_deep_and_chains_of_a_thousand_are_cut() -> None:
+    group: Exception = KeyError("leaf")
+    for i in range(50):
+        group = ExceptionGroup(str(i), [group])
+    assert len(event_of(lambda: _raise(group)).exceptions) <= limits.chain_max
+    chain = ValueError("0")
+    for i in range(1_000):
+        following = ValueError(str(i))
+        following.__cause__ = chain
+        chain = following
+    event = event_of(lambda: _raise(chain))
+    assert len(event.exceptions) == limits.chain_max
+    assert event.exceptions[-1].value == "999"
+
+
+@pytest.mark.parametrize("text", ["x" * 50_000_000, "\ud800\udfff", "a\0b", "line\r\n2026 ERROR forged"])
+def test_any_text_can_be_a_message(text: str) -> None:
+    event = event_of(lambda: _raise(RuntimeError(text)))
+    assert len(event.exceptions[-1].value) <= limits.message_chars_max
+    assert "\0" not in event.exceptions[-1].value
+
+
+@pytest.mark.parametrize("exc", [MemoryError(), KeyboardInterrupt(), GeneratorExit(), StopIteration(3), Exception()])
+def test_exceptions_without_a_message_are_reported(exc: BaseException) -> None:
+    assert event_of(lambda: _raise(exc)).exceptions[-1].type == type(exc).__name__
+
+
+def test_a_syntax_error_without_a_file_and_generated_code_are_reported() -> None:
+    assert event_of(lambda: compile("a b", "<string>", "exec")).exceptions[-1].type == "SyntaxError"
+    frame = event_of(lambda: exec("x = 1\n1/0", {})).exceptions[-1].frames[-1]
+    assert (frame.filename, frame.context_line) == ("<string>", "")
+
+
+def test_code_that_runs_in_a_mapping_of_the_applications_own_is_not_asked() -> None:
+    class Namespace(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            if key == "boom":
+                raise LookupError("asked")
+            return super().__getitem__(key)
+
+        def __iter__(self) -> Iterator[str]:
+            raise AssertionError("asked")
+
+    frames = event_of(lambda: exec("x = 1\nboom", {}, Namespace())).exceptions[-1].frames
+    assert (frames[-2].function, frames[-2].vars) == ("<module>", {})
+
+
+def test_generators_coroutines_and_comprehensions_have_their_frames() -> None:
+    def generator() -> Iterator[float]:
+        yield divide()
+
+    async def coroutine() -> float:
+        return sum([divide() for _ in range(1)])
+
+    assert event_of(lambda: next(generator())).exceptions[-1].frames[-2].function.endswith("generator")
+    functions = [f.function for f in event_of(lambda: asyncio.run(coroutine())).exceptions[-1].frames]
+    assert any("coroutine" in f for f in functions)
+
+
+def test_source_that_changed_after_the_import_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "changing_module.py"
+    module.write_text("def fail():\n    return 1 / 0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    import changing_module  # type: ignore[import-not-found]
+
+    module.write_text("# another release\n# stands here now\n")
+    os.utime(module, (1_000_000_000, 1_000_000_000))
+    assert event_of(changing_module.fail).exceptions[-1].frames[-1].context_line == ""
+    module.unlink()
+    assert event_of(changing_module.fail).exceptions[-1].frames[-1].lineno == 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.one_of(st.text(), st.binary(), st.integers(), st.floats(), st.none(), st.complex_numbers())))
+def test_any_arguments_become_an_event(args: list[Any]) -> None:
+    event_of(lambda: _raise(ValueError(*args)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.binary(max_size=300), st.sampled_from(["application/json", "application/x-www-form-urlencoded", "", "x/y"]))
+def test_any_body_becomes_a_request(body: bytes, kind: str) -> None:
+    event_of(divide, RequestParts(headers=[("Content-Type", kind)], body=body, query=body.decode("latin-1")))
