@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A process that dies right after its last answered error: what reaches the collector once the next process starts?
 
-50 errors, then SIGKILL, SIGTERM without a handler, or os._exit; then another process with the same DSN and spool starts,
-as a supervisor does, and lives for two seconds. Needs ``sdk_sink`` of the comparison tools on PYTHONPATH.
+50 errors, then SIGKILL, SIGTERM without a handler, or os._exit; then another process with the same DSN and spool
+starts, as a supervisor does, and lives for two seconds. Needs ``sdk_sink`` of the comparison tools on PYTHONPATH.
 
     PYTHONPATH=TOOLS python bench/guard_kill.py
 """

@@ -13,6 +13,7 @@ import pytest
 
 import fivehundred
 from fivehundred.envelope import DsnError
+from fivehundred.event import new_id
 from fivehundred.guard import guard as guard_module
 from fivehundred.guard import log, once
 from fivehundred.guard.config import GuardConfigError
@@ -173,8 +174,8 @@ def test_the_thousandth_raise_of_a_kept_instance_still_is_an_event(guard: Guard)
         try:
             view()
         except KeyError as e:
-            references.add(once.reference_of(e) or guard_module.new_id())
-            once.remember(e, guard_module.new_id())
+            references.add(once.reference_of(e) or new_id())
+            once.remember(e, new_id())
     assert len(references) == 1_200
 
 
@@ -215,8 +216,12 @@ def test_a_log_handler_that_fails_does_not_reach_the_application(guard: Guard) -
 
 def record_of(act: Callable[[], object]) -> tuple[logging.LogRecord, str]:
     records: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    handler = Keeping()
     log.logger.addHandler(handler)
     try:
         act()
