@@ -17,7 +17,7 @@ Owner: TypeAlias = Literal["application", "library", "either"]
 def owner(module: str, path: str, in_app: bool | None) -> Owner:
     """``path`` is the absolute one where there is one, else the file name."""
     path = path.replace("\\", "/")
-    top = top_level(module)
+    top = top_level(module) or _package(path)
     if top in packages or _FOREIGN.match(module) or _NEVER.search(path):
         return "library"
     if top in sys.stdlib_module_names and top != "__main__":
@@ -26,6 +26,14 @@ def owner(module: str, path: str, in_app: bool | None) -> Owner:
     if _INSTALLED.search(path) or in_app is False:
         return "either"
     return "application"
+
+
+def _package(path: str) -> str:
+    """The top-level package by the path alone, for senders that name no module; empty when it does not tell."""
+    installed = _INSTALLED.search(path)
+    relative = path[installed.end() :] if installed else path
+    head, slash, _ = relative.partition("/")
+    return head if slash else ""
 
 
 def known(module: str) -> bool:
@@ -41,7 +49,7 @@ def top_level(module: str) -> str:
 # Generated, bundled or built in: nobody's application is there.
 _NEVER: Final = re.compile(
     r"(?:^|/)(?:node_modules|jspm_packages|bower_components|gems|pkg/mod|go/src/(?:runtime|net|database|internal))/"
-    r"|^(?:node:|internal/|native |<frozen |<attrs generated|<decorator-gen|<__array_function__|vendor/|deps/)"
+    r"|^(?:node:|internal/|native|<anonymous>|<frozen |<attrs generated|<decorator-gen|<__array_function__|vendor/|deps/)"
     r"|/vendor/(?!assets)|/usr/(?:local/)?lib/ruby/|/bin/[^/.]+$|/go\d[\d.]*/src/|/rustc/|/\.cargo/registry/"
 )
 _INSTALLED: Final = re.compile(r"/(?:site|dist)-packages/|\.(?:egg|whl|pex|jar|zip)/")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fivehundred.event import Event, ExceptionItem
-from fivehundred.fingerprint.libraries import top_level
+from fivehundred.fingerprint.libraries import known, top_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,17 +323,22 @@ _CARRIERS: Final = frozenset(
 
 
 def family_of(x: ExceptionItem) -> str:
-    """By the module of the class, else by the innermost library that is a driver."""
+    """By the module of the class, by the driver's class that a mapper wrapped, by the library frames at the very end."""
+    if x.module.startswith("sqlalchemy") and (wrapped := WRAPPED.match(x.value)):
+        return _FAMILIES.get(top_level(wrapped[1]), "")
     named = _FAMILIES.get(top_level(x.module), "") or _FAMILIES.get(x.type.partition("::")[0].lower(), "")
     if named:
         return named
-    for f in reversed(x.frames[-12:]):
+    for f in reversed(x.frames[-30:]):
+        if not f.module or not known(f.module):
+            return ""
         named = _FAMILIES.get(top_level(f.module), "")
         if named:
             return named
     return ""
 
 
+WRAPPED: Final = re.compile(r"\(([\w.]{1,100})\) ")  # what SQLAlchemy puts before a driver's own text
 _FAMILIES: Final = {
     name: family
     for family, names in {

@@ -18,7 +18,7 @@ from fivehundred.fingerprint.libraries import known
 from fivehundred.fingerprint.memory import Found, Memory, Traits, digest
 from fivehundred.fingerprint.model import Fingerprint, Key, KeyKind, version
 from fivehundred.fingerprint.roots import root_exception
-from fivehundred.fingerprint.site import Site, callers_max, site
+from fivehundred.fingerprint.site import Site, callers_max, circle, site
 
 title_chars_max: Final = 200
 message_chars_max: Final = 500
@@ -93,6 +93,8 @@ def _stack(event: Event, memory: Memory) -> Fingerprint:
     x = event.exceptions[root] if root >= 0 else None
     frames = x.frames if x else event.frames
     where = sites[root] if x else site(frames)
+    if not x and (where is None or template.constant(template.template(event.message_template or event.message)) > 2):
+        return _log(event, where)
     if where is None and not (x and x.type):
         return _log(event)
     traits = _traits(event, root, where, sites)
@@ -141,8 +143,8 @@ def _traits(event: Event, root: int, where: Site | None, sites: Sequence[Site | 
     chance = kind in _ANYWHERE or kind in _OVERFLOWS
     if where and kind in _ANYWHERE and callers:
         place, function, callers = callers[-1], "", ()
-    elif where and kind in _OVERFLOWS and where.cycle:
-        place, function, callers = " ".join(str(p) for p in where.cycle), "", ()
+    elif where and kind in _OVERFLOWS and (around := circle(frames)):
+        place, function, callers = " ".join(str(p) for p in around), "", ()
     if where and where.anonymous:
         place = f"{place} in a lambda of {where.anonymous}"
     if not where:
@@ -197,9 +199,12 @@ def _by_a_person(x: ExceptionItem, where: Site | None, line: source.Line) -> boo
 
 def _codes(x: ExceptionItem) -> tuple[str, ...]:
     family = outages.family_of(x)
+    wrapped = outages.WRAPPED.match(x.value) if x.module.startswith("sqlalchemy") else None
     state = x.mechanism.data.get("sqlstate") if x.mechanism else None
     found = template.codes(_type(x), x.module, x.value)
-    if family in ("postgresql", "mysql", "sqlite"):
+    if wrapped:
+        found += (wrapped[1].rpartition(".")[2],)
+    if family in _DATABASES or x.module.startswith(_MAPPERS):
         found += template.database(x.value)
     if isinstance(state, str) and state:
         found += (state,)
@@ -209,6 +214,8 @@ def _codes(x: ExceptionItem) -> tuple[str, ...]:
     return found
 
 
+_DATABASES: Final = ("postgresql", "mysql", "sqlite")
+_MAPPERS: Final = ("sqlalchemy", "django.db", "peewee", "tortoise", "pony")
 _URL_HOST: Final = re.compile(r"https?://([\w.:-]{1,200})")
 
 
@@ -229,7 +236,7 @@ _RENAMED: Final = {"timeout": "TimeoutError", "IOError": "OSError", "Environment
 # ---- logs ------------------------------------------------------------------------------------------------
 
 
-def _log(event: Event) -> Fingerprint:
+def _log(event: Event, where: Site | None = None) -> Fingerprint:
     key = _message_key(event)
     shown = _one_line(event.message or event.message_template)
     return Fingerprint(
@@ -237,10 +244,10 @@ def _log(event: Event) -> Fingerprint:
         (key,),
         title=shown[:title_chars_max] or "Event without exception and message",
         message=shown,
-        culprit=event.transaction or event.logger,
+        culprit=_culprit(event, where) or event.logger,
         root=-1,
-        frame=-1,
-        why=("grouped by its message without what looks like data; there is no stack",),
+        frame=where.frame if where else -1,
+        why=("grouped by its message without what looks like data",),
     )
 
 

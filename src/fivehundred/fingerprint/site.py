@@ -7,6 +7,7 @@ roots differ. What a failing *line* says is in ``source``; which site is a share
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,7 +41,6 @@ class Site:
     anonymous: str = ""  # module of the lambda that failed, empty when the site itself did
     generated: bool = False  # the innermost frame is code made by eval or exec: it has no line that could be read
     deepest: bool = False  # no library frame is below: the application itself raised, or C code did
-    cycle: tuple[Place, ...] = ()  # functions that called each other in a circle, for a stack that overflowed
 
 
 def site(frames: Sequence[Frame]) -> Site | None:
@@ -65,8 +65,13 @@ def site(frames: Sequence[Frame]) -> Site | None:
         anonymous=crashed.module if crashed.is_lambda else "",
         generated=generated and crash != at,
         deepest=deepest,
-        cycle=tuple(sorted({p for _, p in named[first:]}, key=str)) if first < len(named) - 1 else (),
     )
+
+
+def circle(frames: Sequence[Frame]) -> tuple[Place, ...]:
+    """The functions that called each other in a circle until the stack overflowed; where it did is chance."""
+    counts = Counter(facts.place for _, facts in _application(frames) if facts.place)
+    return tuple(sorted((p for p, n in counts.items() if n > 2), key=str))
 
 
 def _application(frames: Sequence[Frame]) -> list[tuple[int, _Facts]]:

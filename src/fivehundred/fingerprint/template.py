@@ -89,8 +89,10 @@ def codes(kind: str, module: str, message: str) -> tuple[str, ...]:
 
 def database(message: str) -> tuple[str, ...]:
     """The names of tables, columns and constraints in a database's first line."""
-    first = message.lstrip("( ").partition("\n")[0][:1_000]
-    return tuple(n for n in _IDENTIFIER.findall(first) if not _DIGIT.search(n))[:4]
+    first = message.partition("\n")[0][:1_000]
+    named = _SQLITE_NAME.search(first)
+    found = [named[1].strip()] if named else _IDENTIFIER.findall(first)
+    return tuple(n for n in found if not _DIGIT.search(n))[:4]
 
 
 def _groups(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
@@ -138,6 +140,7 @@ _NUMBER: Final = re.compile(
 )
 _OPERATION: Final = re.compile(r"An error occurred \((\w{1,60})\) when calling the (\w{1,60}) operation")
 _IDENTIFIER: Final = re.compile(r"[\"“«„]([^\"”»“\s]{1,100})[\"”»“]")
+_SQLITE_NAME: Final = re.compile(r"(?:constraint failed|no such (?:table|column|function)): ([\w., ]{1,200})")
 _PYDANTIC_TYPE: Final = re.compile(r"\[type=(\w{1,60})|\(type=([\w.]{1,60})")
 _INDEX: Final = re.compile(r"\.?\b\d+\b")
 
