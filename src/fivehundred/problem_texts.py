@@ -176,7 +176,7 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;padding:24px 16px
 main{width:100%;max-width:600px;background:var(--card);border:1px solid var(--line);border-top:4px solid var(--mark);border-radius:10px;padding:36px 40px 32px}
 .status{margin:0 0 4px;color:var(--mark);font-weight:700;font-variant-numeric:tabular-nums;letter-spacing:.06em}
 h1{margin:0 0 16px;font-size:1.75rem;line-height:1.2;letter-spacing:-.01em;overflow-wrap:break-word}
-p{margin:0 0 12px}
+p{margin:0 0 12px;text-wrap:pretty}
 .quote{margin:28px 0 8px;padding-top:20px;border-top:1px solid var(--line);color:var(--soft);font-size:.94rem}
 dl{margin:0;display:grid;gap:8px}
 dt{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -185,5 +185,5 @@ dt.shown{position:static;width:auto;height:auto;clip-path:none;color:var(--soft)
 a{display:inline-block;margin:8px 0 0;padding:9px 18px;border-radius:6px;background:var(--ink);color:var(--card);font-weight:600;text-decoration:none}
 a:hover{text-decoration:underline}
 a:focus-visible{outline:3px solid var(--mark);outline-offset:3px}
-@media(max-width:480px){main{padding:26px 22px 24px}h1{font-size:1.45rem}}
+@media(max-width:480px){main{padding:26px 22px 24px}h1{font-size:1.45rem}dd{padding:10px 8px;font-size:.8rem;text-align:center}}
 """  # noqa: E501

@@ -46,79 +46,86 @@ key: Final = "fivehundred.exchange"  # in the scope while the application runs
 class Exchange:
     """One request and its response. What runs inside finds it in the scope to tell what it knows (``inner``)."""
 
-    __slots__ = (
-        "body",
-        "done",
-        "ended",
-        "gone",
-        "guard",
-        "held",
-        "inner",
-        "origin",
-        "read",
-        "scope",
-        "sent",
-        "server_receive",
-        "server_send",
-        "start",
-        "torn",
-        "trace",
-    )
+    # defaults that stay on the class: a request that goes well pays for four attributes, not for fifteen
+    start: Message = {}  # noqa: RUF012 - empty until the application starts a response; replaced, never changed
+    sent = False  # the start is out
+    done = False  # the last byte is out
+    events = False  # text/event-stream: goes out at once
+    ended = True  # the last chunk ended an event, so an event may follow
+    held: list[bytes] | None = None  # the body of a 5xx while it is not clear whose it is
+    origin: BaseException | None = None  # what that 5xx is about
+    trace: TracebackType | None = None  # of it: frameworks take it off once they have answered
+    inner: BaseException | None = None  # failed behind a middleware that hides it (see inside.py)
+    torn = False  # and that was after the inner response had begun
+    body = b""  # the beginning of the request's
+    read = False  # the whole request body was received
+    gone = False  # the client is
 
     def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard = guard
         self.scope = scope
         self.server_receive = receive
         self.server_send = send
-        self.start: Message = {}  # empty until the application starts a response
-        self.sent = False  # the start is out
-        self.done = False  # the last byte is out
-        self.held: list[bytes] | None = None  # the body of a 5xx while it is not clear whose it is
-        self.origin: BaseException | None = None  # what that 5xx is about
-        self.trace: TracebackType | None = None  # of it: frameworks take it off once they have answered
-        self.inner: BaseException | None = None  # failed behind a middleware that hides it (see guard/starlette.py)
-        self.torn = False  # and that was after the inner response had begun
-        self.body: list[bytes] = []
-        self.read = False  # the whole request body was received
-        self.gone = False
-        self.ended = True  # the last chunk ended an event, so an event may follow
 
     async def receive(self) -> Message:
         message = await self.server_receive()
         if message["type"] == "http.request":
             self.read = not message.get("more_body", False)
             chunk = message.get("body", b"")
-            if chunk:
-                room = limits.request_body_bytes_max - sum(map(len, self.body))
-                if room > 0:
-                    self.body.append(chunk[:room])
+            if chunk and len(self.body) < limits.request_body_bytes_max:
+                self.body += chunk[: limits.request_body_bytes_max - len(self.body)]
         elif message["type"] == "http.disconnect":
             self.gone = not self.done
         return message
 
     async def send(self, message: Message) -> None:
+        """The ``send`` of the application. The way of a response that goes well is written out here, for its speed."""
         kind = message["type"]
         if kind == "http.response.start":
-            await self._starts(message)
+            joined = check_raw(message.get("headers", ()))
+            if self.sent:
+                raise BrokenPromise("the application started a second response")
+            self.start, self.held = message, None
+            if message["status"] >= 500:
+                self._fails()
+            elif b"text/event-stream" in joined:
+                self.events = True
+                await self._commit()
         elif kind != "http.response.body":
             await self._other(message)
-        elif self.sent:
-            await self._continues(message)
+        elif self.held is not None or self.torn or not self.start:
+            await self._special(message)
         else:
-            await self._begins(message)
+            more = message.get("more_body", False)
+            try:
+                if not self.sent:
+                    if more and not message.get("body", b""):
+                        return  # nothing to send yet, and so nothing that could not be answered yet
+                    self.sent = True
+                    await self.server_send(self.start)
+                self.done = not more
+                await self.server_send(message)
+            except OSError:  # what a server raises when nobody is there any more (ASGI, since 2.4)
+                self.gone = True
+                raise
+            if self.events:
+                self.ended = message.get("body", b"").endswith((b"\n\n", b"\r\n\r\n"))
 
-    # ---- the response, message by message --------------------------------------------------------
+    # ---- what is not the usual way ---------------------------------------------------------------
 
-    async def _starts(self, message: Message) -> None:
-        if self.sent:
-            raise BrokenPromise("the application started a second response")
-        headers = message.get("headers", ())
-        check_raw(headers)
-        self.start, self.held = message, None
-        if message["status"] >= 500:
-            self._fails()
-        elif any(v.startswith(b"text/event-stream") for k, v in headers if k.lower() == b"content-type"):
-            await self._commit()
+    async def _special(self, message: Message) -> None:
+        """A body message of a response that is held, that broke further in, or that was never started."""
+        if not self.start:
+            raise BrokenPromise("the application sent a body before it started a response")
+        more = message.get("more_body", False)
+        if self.held is not None:
+            self.held.append(message.get("body", b""))
+            self.done = not more
+            if more and sum(map(len, self.held)) > limits.held_body_bytes_max:
+                await self._own(cors_lost=False)  # too much to hold back; what is left goes on as it comes
+        elif self.sent and more:
+            await self._out(message)
+        # else it broke: a middleware would begin it as a 200, or end it as if it were whole
 
     def _fails(self) -> None:
         """A 5xx that the application sends. With an exception in flight it waits until that arrives or does not."""
@@ -132,31 +139,6 @@ class Exchange:
             found = self.guard.returned(self.start["status"], self.parts()).headers
             self.start = {**self.start, "headers": raw(referenced(headers, found))}
 
-    async def _begins(self, message: Message) -> None:
-        """A body message while the start is held: the first bytes, or the end, let it go."""
-        if not self.start:
-            raise BrokenPromise("the application sent a body before it started a response")
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-        if self.held is not None:
-            self.held.append(chunk)
-            if not more or sum(map(len, self.held)) > limits.held_body_bytes_max:
-                self.done = not more
-                if more:  # too much to hold back; what is left goes on as it comes
-                    await self._own(cors_lost=False)
-            return
-        if self.torn or (not chunk and more):
-            return  # nothing to send yet, and so nothing that could not be answered yet
-        await self._commit()
-        await self._continues(message)
-
-    async def _continues(self, message: Message) -> None:
-        if message.get("more_body", False):
-            await self._out(message)
-            self.ended = message.get("body", b"").endswith((b"\n\n", b"\r\n\r\n"))
-        elif not self.torn:  # else a middleware would end a broken stream as if it were whole
-            self.done = True
-            await self._out(message)
-
     async def _other(self, message: Message) -> None:
         """Extensions: files by path or descriptor are a whole body, the rest is passed on."""
         if message["type"] in ("http.response.pathsend", "http.response.zerocopysend"):
@@ -166,8 +148,6 @@ class Exchange:
 
     async def _commit(self) -> None:
         if not self.sent:
-            if not self.start:
-                raise BrokenPromise("the application sent a body before it started a response")
             self.sent = True
             await self._out(self.start)
 
@@ -247,7 +227,7 @@ class Exchange:
         if isinstance(exc, Aborted):  # reported already, further in
             raise exc
         reference = self.guard.report(exc, self.parts(), status=self.start["status"])
-        if self.ended and any(v.startswith(b"text/event-stream") for _, v in self.start.get("headers", ())):
+        if self.events and self.ended:
             await self._out({"type": "http.response.body", "body": error_event(reference), "more_body": True})
         aborted = exc if isinstance(exc, Exception) else Aborted()
         duplicates.mark(aborted)
@@ -288,7 +268,7 @@ class Exchange:
             peer=str((scope.get("client") or ("",))[0]),
             protocol=scope.get("http_version", ""),
             route=_route(scope),
-            body=b"".join(self.body),
+            body=self.body,
         )
 
 

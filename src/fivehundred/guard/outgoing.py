@@ -88,21 +88,26 @@ def has_reference(headers: Iterable[tuple[str, str]]) -> bool:
 _CONTROL = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
-def check(headers: Iterable[tuple[str, str]]) -> None:
-    """Raises IllegalHeader for CR, LF, NUL or anything else that would end or forge a header (RFC 9110 section 5.5)."""
-    joined = "".join(["".join(pair) for pair in headers])
+def check(headers: Iterable[tuple[str, str]]) -> str:
+    """Raises IllegalHeader for CR, LF, NUL or anything else that would end or forge a header (RFC 9110 section 5.5).
+
+    Gives all of them in one text, for whoever looks for something in it.
+    """
+    joined = "".join(map("".join, headers))
     if joined.isascii() and joined.isprintable():  # both are quick in C, and nearly every response ends here
-        return
+        return joined
     for name, value in headers:
         if _CONTROL.search(name) or _CONTROL.search(value):
             raise IllegalHeader(f"the value of a response header may not be sent: {_CONTROL.sub('?', name)[:100]}")
+    return joined
 
 
-def check_raw(headers: Iterable[tuple[bytes, bytes]]) -> None:
+def check_raw(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The same for the byte pairs of ASGI."""
-    joined = b"".join([b"".join(pair) for pair in headers])
+    joined = b"".join(map(b"".join, headers))
     if b"\n" in joined or b"\r" in joined or b"\0" in joined:
         check([(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
+    return joined
 
 
 def error_event(reference: str) -> bytes:

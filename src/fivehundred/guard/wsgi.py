@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Environ: TypeAlias = "dict[str, Any]"
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
 Write: TypeAlias = "Callable[[bytes], object]"
-StartResponse: TypeAlias = "Callable[..., Write]"
+StartResponse: TypeAlias = "Callable[..., Write | None]"  # None: what PEP 3333 forbids and some servers do
 WsgiApp: TypeAlias = "Callable[[Environ, StartResponse], Iterable[bytes]]"
 
 key: Final = "fivehundred.exchange"  # in the environ while the application runs
@@ -70,34 +70,21 @@ _EMPTY: Final = (None, "", "0")
 class Exchange:
     """One request and its response. Integrations find it in the environ to tell what they know (``saw``)."""
 
-    __slots__ = (
-        "environ",
-        "events",
-        "exc",
-        "guard",
-        "headers",
-        "input",
-        "out",
-        "own",
-        "propagate",
-        "server",
-        "status",
-        "tried",
-    )
+    # defaults that stay on the class: a request that goes well pays for three attributes, not for twelve
+    status = ""
+    headers: Headers = []  # noqa: RUF012 - replaced, never changed in place
+    out: Write | None = None  # the server's write(): it has the start of the response
+    tried = False  # the server was called; a second call has to bring exc_info
+    events = False  # text/event-stream: goes out at once
+    input: _Input | None = None
+    exc: BaseException | None = None
+    own = False
+    propagate = False  # an application under test asked for its exceptions
 
     def __init__(self, guard: Guard, environ: Environ, server: StartResponse) -> None:
         self.guard = guard
         self.environ = environ
         self.server = server
-        self.status = ""
-        self.headers: Headers = []
-        self.out: Write | None = None  # the server's write(): it has the start of the response
-        self.tried = False  # the server was called; a second call has to bring exc_info
-        self.events = False  # text/event-stream: goes out at once
-        self.input: _Input | None = None
-        self.exc: BaseException | None = None
-        self.own = False
-        self.propagate = False  # an application under test asked for its exceptions
 
     def saw(self, exc: BaseException, *, own: bool) -> None:
         """A framework turns ``exc`` into a 5xx: the application's ``own`` answer, or the framework's default page."""
@@ -109,11 +96,12 @@ class Exchange:
     def start(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """The ``start_response`` of the application: remembers, and lets through only what must not wait."""
         if self.out:
-            return self.server(status, headers, exc_info)  # raises exc_info, as PEP 3333 asks
+            return self.server(status, headers, exc_info) or _no_write  # raises exc_info, as PEP 3333 asks
         if self.status and not exc_info:
             raise BrokenPromise("start_response was called twice without exc_info")
+        joined = check(headers)
         self.status, self.headers = status, headers
-        if _streams_events(headers):
+        if "text/event-stream" in joined:
             self.events = True
             self.commit()
         return self.write
@@ -128,11 +116,10 @@ class Exchange:
             return self.out
         if not self.status:
             raise BrokenPromise("the application sent a body before it called start_response")
-        check(self.headers)
         if self.status[0] == "5":
             self.returned()
         self.tried = True
-        self.out = self.server(self.status, self.headers)
+        self.out = self.server(self.status, self.headers) or _no_write
         return self.out
 
     def whole(self, body: Iterable[bytes]) -> Iterable[bytes]:
@@ -202,10 +189,11 @@ class Exchange:
         status = f"{answer.status} {reason(answer.status)}"
         if self.tried:
             failed = Aborted()
-            self.out = self.server(status, answer.headers, (Aborted, failed, None))
+            self.server(status, answer.headers, (Aborted, failed, None))
         else:
             self.tried = True
-            self.out = self.server(status, answer.headers)
+            self.server(status, answer.headers)
+        self.out = _no_write
         # gunicorn and waitress would send it (RFC 9110 section 9.3.2)
         return [] if self.environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
 
@@ -343,8 +331,8 @@ class _Input:
             return
 
 
-def _streams_events(headers: Headers) -> bool:
-    return any(k.lower() == "content-type" and v.startswith("text/event-stream") for k, v in headers)
+def _no_write(data: bytes) -> object:
+    raise BrokenPromise("this response has no write()")
 
 
 def _is_file(body: object, environ: Environ) -> bool:
