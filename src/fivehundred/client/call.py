@@ -19,7 +19,7 @@ from fivehundred.client.errors import CallFailed, Facts, class_for
 from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
 from fivehundred.client.origin import origin
-from fivehundred.client.policy import Outcome, Policy, Request
+from fivehundred.client.policy import Outcome, Policy
 from fivehundred.client.problem_reader import Told, read
 from fivehundred.client.retry_after import retry_after_s
 
@@ -69,7 +69,7 @@ class retrying:  # noqa: N801  # a decorator reads as a word
 
     def _course(self) -> Course:
         # "GET" stands for "may be carried out twice"; the message shows the name alone
-        return Course(self.policy, origin(f"call:{self.name}"), Request("GET"), self.name, self.hooks)
+        return Course(self.policy, origin(f"call:{self.name}"), "GET", self.name, hooks=self.hooks)
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class _Made(_Base):
 
 class _AsyncMade(_Base):
     async def send(self, course: Course) -> _Result[Any]:
-        async with asyncio.timeout(course.attempt_s()):
+        async with asyncio.timeout(course.attempt_s):
             return _Result(await self.function())
 
 

@@ -23,50 +23,61 @@ from fivehundred.client.switches import switches
 
 class Course:
     __slots__ = (
-        *("_attempts", "_began", "_hooks", "_last", "_origin", "_policy", "_request", "_stopped", "_ticket", "_url"),
-        *("_waited", "attempts_max", "clock", "deadline", "number", "outer"),
+        *("_attempts", "_began", "_hooks", "_keyed", "_last", "_method", "_origin", "_policy", "_stopped", "_ticket"),
+        *("_unsendable", "_url", "_waited", "attempt_s", "attempts_max", "clock", "deadline", "number", "outer"),
+        "retries",
     )
 
     def __init__(
         self,
         policy: Policy,
         origin: Origin,
-        request: Request,
-        url: str,
+        method: str,
+        url: object,
+        *,
+        keyed: bool = False,
+        unsendable: str = "",
         hooks: Sequence[Hook] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.clock = clock
-        self.outer = scope.get()
-        self._began = clock()
-        self.deadline = min(self._began + policy.call_s, self.outer.deadline)
-        self.attempts_max = _attempts_max(policy, self.outer)
+        self.outer = outer = scope.get()
+        self._began = now = clock()
+        deadline = now + policy.call_s
+        self.deadline = deadline if deadline < outer.deadline else outer.deadline
+        self.attempts_max = policy.attempts_max
+        if outer.retried or switches.testing or not switches.active:
+            self.attempts_max = _attempts_max(policy, outer)
+        # whether this layer would try again: then those below must not
+        self.retries = self.attempts_max > 1 and (keyed or method in rules.idempotent_methods)
         self.number = 0
-        self._policy, self._origin, self._request, self._url, self._hooks = policy, origin, request, url, hooks
-        self._attempts: list[Attempt] = []
+        self.attempt_s = policy.attempt_s  # what the attempt may take until the head of its answer is there
+        self._policy, self._origin, self._method, self._keyed, self._url = policy, origin, method, keyed, url
+        self._unsendable, self._hooks = unsendable, hooks
+        self._attempts: tuple[Attempt, ...] = ()
         self._last: Outcome | None = None
         self._stopped = ""
         self._ticket = 0
         self._waited = 0.0
 
-    @property
-    def retries(self) -> bool:
-        """Whether this layer would try again: then those below must not."""
-        return self.attempts_max > 1 and (self._request.keyed or self._request.method in rules.idempotent_methods)
-
     def may_send(self) -> bool:
         """Begins an attempt; False: the call has failed, see ``facts``."""
-        now = self.clock()
+        now = self.clock() if self.number else self._began
         if now >= self.deadline:
             self._refuse(Outcome(failure="deadline"), "the deadline has passed")
             return False
-        ticket = self._origin.admit(now) if switches.active and not switches.testing else 0
+        ticket: int | None = 0
+        # read without the lock: one word, and a closed breaker is the rule
+        if self._origin.breaker.open_until is not None and switches.active and not switches.testing:
+            ticket = self._origin.admit(now)
         if ticket is None:
             self._refuse(Outcome(failure="not sent"), "the breaker is open")
             return False
         self._ticket = ticket
         self.number += 1
         self._began = now
+        if self.attempt_s > self.deadline - now:
+            self.attempt_s = self.deadline - now
         return True
 
     def _refuse(self, outcome: Outcome, why: str) -> None:
@@ -74,13 +85,9 @@ class Course:
         self._last = self._last or outcome
         self._stopped = self._stopped or why
 
-    def attempt_s(self) -> float:
-        """What the attempt that has begun may take until the head of its answer is there."""
-        return min(self._policy.attempt_s, self.deadline - self._began)
-
     @property
     def attempt_ends(self) -> float:
-        return self._began + self.attempt_s()
+        return self._began + self.attempt_s
 
     def succeeded(self) -> None:
         if switches.active and not switches.testing:
@@ -94,11 +101,11 @@ class Course:
         opened = self._record(now, outcome)
         reference = outcome.told.reference if outcome.told else ""
         attempt = Attempt(self.number, self._waited, now - self._began, outcome.status, outcome.failure, reference)
-        self._attempts.append(attempt)
+        self._attempts = (*self._attempts, attempt)
         previous, self._last = self._last, outcome
         wait = self._next(now, outcome, previous)
         self._waited = wait or 0.0
-        notice = Notice(self._request.method, safe_url(self._url), attempt, wait, self._stopped, opened)
+        notice = Notice(self._method, safe_url(str(self._url)), attempt, wait, self._stopped, opened)
         tell(self._hooks, notice)
         return wait
 
@@ -109,7 +116,8 @@ class Course:
         return self._origin.failed(now, self._ticket, overload=overload)
 
     def _next(self, now: float, outcome: Outcome, previous: Outcome | None) -> float | None:
-        self._stopped = rules.refusal(self._policy, self._request, outcome, previous)
+        request = Request(self._method, self._keyed, self._unsendable)
+        self._stopped = rules.refusal(self._policy, request, outcome, previous)
         if self._stopped:
             return None
         if self.number >= self.attempts_max:
@@ -130,8 +138,8 @@ class Course:
         last = self._last or Outcome(failure="deadline")
         told = last.told
         return Facts(
-            method=self._request.method,
-            url=safe_url(self._url),
+            method=self._method,
+            url=safe_url(str(self._url)),
             status=last.status,
             failure=last.failure,
             problem=told.problem if told else Problem(),
@@ -140,7 +148,7 @@ class Course:
             retryable=rules.retryable(last),
             retry_after=last.retry_after,
             stopped=self._stopped,
-            attempts=tuple(self._attempts),
+            attempts=self._attempts,
         )
 
 

@@ -16,9 +16,9 @@ import httpx2
 from fivehundred.client import errors
 from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
-from fivehundred.client.httpx_wire import AsyncCall, BlockingCall, Library, punctual, request_options, whole_key
+from fivehundred.client.httpx_wire import AsyncCall, BlockingCall, Library, make_punctual, request_options, whole_key
 from fivehundred.client.policy import Policy
-from fivehundred.client.scope import Scope, scope
+from fivehundred.client.scope import Scope, attempt_header, scope
 
 __all__ = [
     "AsyncClient",
@@ -77,11 +77,12 @@ class Transport(httpx2.BaseTransport):
         hooks: Sequence[Hook] = (),
         raises: bool = True,
     ) -> None:
-        self.inner = punctual(inner or httpx2.HTTPTransport())
+        self.inner = inner or httpx2.HTTPTransport()
+        self._punctual = make_punctual(self.inner)
         self.policy, self.hooks, self.raises = policy or Policy(), tuple(hooks), raises
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        call = BlockingCall(_library, self.inner, request)
+        call = BlockingCall(_library, self.inner, request, self._punctual)
         response: httpx2.Response = exchange(call.course(self.policy, self.hooks), call, self.raises)
         return response
 
@@ -127,6 +128,7 @@ class Client(httpx2.Client):
         self._wrap = functools.partial(Transport, policy=self.policy, hooks=hooks, raises=raises)
         wrapped = {pattern: inner and self._wrap(inner) for pattern, inner in (mounts or {}).items()}
         super().__init__(mounts=wrapped, **options)
+        self.headers[attempt_header] = "1"
 
     # httpx2 asks these two for every transport that was not given to it: the default one and one for each proxy
 
@@ -176,6 +178,7 @@ class AsyncClient(httpx2.AsyncClient):
         self._wrap = functools.partial(AsyncTransport, policy=self.policy, hooks=hooks, raises=raises)
         wrapped = {pattern: inner and self._wrap(inner) for pattern, inner in (mounts or {}).items()}
         super().__init__(mounts=wrapped, **options)
+        self.headers[attempt_header] = "1"
 
     def _init_transport(self, *args: Any, **options: Any) -> httpx2.AsyncBaseTransport:
         return self._wrap(super()._init_transport(*args, **options))

@@ -6,6 +6,7 @@ The two libraries differ in name and not in what is used here, so both adapters 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ from fivehundred.client.httpx_bodies import request_options as request_options
 from fivehundred.client.httpx_bodies import sendable_key
 from fivehundred.client.keys import key_header
 from fivehundred.client.origin import origin
-from fivehundred.client.policy import Outcome, Policy, Request
+from fivehundred.client.policy import Outcome, Policy, idempotent_methods
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import attempt_header, deadline_header
-from fivehundred.client.sockets import is_past, left_s, within
+from fivehundred.client.sockets import is_past, left_s, limit
 from fivehundred.client.switches import switches
 
 whole_key: Final = "fivehundred.whole"  # request extension: the body is read as a whole, not streamed
@@ -41,13 +42,16 @@ class Library:
         return self.named.get(kind) or errors.also(kind, cause, self.home)
 
 
+_no_timeout: Final[dict[str, float | None]] = dict.fromkeys(("connect", "read", "write", "pool"))
+
+
 class Call:
     """One call, whichever of the two worlds it is in."""
 
     def __init__(self, library: Library, inner: Any, request: Any) -> None:
         self.library, self.inner, self.request = library, inner, request
         self.extensions: dict[str, Any] = request.extensions
-        self.timeout: dict[str, float | None] = self.extensions.get("timeout") or {}
+        self.timeout: dict[str, float | None] = self.extensions.get("timeout") or _no_timeout
         self.status: int | None = None  # of an answer whose body is being read
         self.body_whole = True
         self.body = b""
@@ -55,10 +59,15 @@ class Call:
     def course(self, policy: Policy, hooks: tuple[Hook, ...]) -> Course:
         request = self.request
         url = request.url
-        port = url.port
-        name = f"{url.scheme}://{url.host}" if port is None else f"{url.scheme}://{url.host}:{port}"
-        asked = Request(request.method.upper(), key_header in request.headers, self._unsendable())
-        return Course(policy, origin(name), asked, name + url.path, hooks)
+        return Course(
+            policy,
+            origin(f"{url.scheme}://{url.netloc.decode('ascii')}"),
+            request.method.upper(),
+            url,
+            keyed=request.method not in idempotent_methods and key_header in request.headers,
+            unsendable=self._unsendable(),
+            hooks=hooks,
+        )
 
     def _unsendable(self) -> str:
         if self.extensions.get(sendable_key) or isinstance(self.request.stream, self.library.module.ByteStream):
@@ -68,13 +77,19 @@ class Call:
     def prepare(self, course: Course) -> float:
         """Headers and time-outs of the next attempt; how long it may take."""
         self.status, self.body, self.body_whole = None, b"", True
-        seconds = course.attempt_s()
-        if switches.active:
-            if course.retries:
+        seconds = course.attempt_s
+        if course.retries:
+            if course.number > 1 or whole_key not in self.extensions:  # our clients send the first by default
                 self.request.headers[attempt_header] = str(course.number)
+        elif whole_key in self.extensions:
+            self.request.headers.pop(attempt_header, None)
+        if seconds != limits.attempt_s and switches.active:
             self.request.headers[deadline_header] = str(int(seconds * 1000))
-        timeout = {name: _at_most(self.timeout.get(name), seconds) for name in ("connect", "read", "write", "pool")}
-        self.request.extensions = {**self.extensions, "timeout": timeout}
+        for value in self.timeout.values():
+            if value is None or value > seconds:
+                timeout = {name: _at_most(self.timeout.get(name), seconds) for name in self.timeout}
+                self.request.extensions = {**self.extensions, "timeout": timeout}
+                break
         return seconds
 
     def failed_status(self, response: Any) -> bool:
@@ -128,21 +143,27 @@ class Call:
 
 
 class BlockingCall(Call):
+    def __init__(self, library: Library, inner: Any, request: Any, is_punctual: bool) -> None:
+        super().__init__(library, inner, request)
+        self.punctual = is_punctual  # every read ends in time; else the clock is looked at between two pieces
+
     def send(self, course: Course) -> Any:
         self.prepare(course)
-        with within(course.attempt_ends):
+        limit.until = course.attempt_ends
+        try:
             response = self.inner.handle_request(self.request)
-            failed = self.failed_status(response)
-            if failed:
+            if self.failed_status(response):
                 self._read_error(response)
-        if not failed and self.extensions.get(whole_key):
-            with within(course.deadline):
+            elif self.extensions.get(whole_key):
+                limit.until = course.deadline
                 self._read_whole(response)
+        finally:
+            limit.until = math.inf
         return response
 
     def _read_whole(self, response: Any) -> None:
         try:
-            chunks = list(_until_limit(response.stream, self.library))
+            chunks = list(response.stream if self.punctual else _until_limit(response.stream, self.library))
         finally:
             response.stream.close()
         self.keep(response, chunks)
@@ -218,7 +239,7 @@ def _until_limit(stream: Any, library: Library) -> Iterator[bytes]:
 # ---- punctual sockets -----------------------------------------------------------------------------
 
 
-def punctual(transport: Any) -> Any:
+def make_punctual(transport: Any) -> bool:
     """Makes every read, write and connect of a blocking transport end at the deadline.
 
     httpx has no public place for httpcore's ``network_backend``; of the ways to bound a read that drips, setting it is
@@ -227,9 +248,11 @@ def punctual(transport: Any) -> Any:
     """
     pool = getattr(transport, "_pool", None)
     backend = getattr(pool, "_network_backend", None)
-    if backend is not None and not isinstance(backend, _Backend):
-        pool._network_backend = _Backend(backend)  # type: ignore[union-attr]
-    return transport
+    if pool is None or backend is None:
+        return False
+    if not isinstance(backend, _Backend):
+        pool._network_backend = _Backend(backend)
+    return True
 
 
 class _Backend:

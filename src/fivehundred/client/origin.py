@@ -17,33 +17,33 @@ from fivehundred.client.budget import Budget
 class Origin:
     """One scheme, host and port; or a name, for calls that are not HTTP."""
 
-    __slots__ = ("_breaker", "_budget", "_lock", "name")
+    __slots__ = ("_budget", "_lock", "breaker", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._lock = threading.Lock()
-        self._breaker = Breaker()
+        self.breaker = Breaker()
         self._budget = Budget()
 
     def admit(self, now: float) -> int | None:
-        if self._breaker.open_until is None:  # read without the lock: one word, and a closed breaker is the rule
-            return 0
         with self._lock:
-            return self._breaker.admit(now)
+            return self.breaker.admit(now)
 
     def succeeded(self, now: float, ticket: int) -> None:
         with self._lock:
-            self._breaker.record(now, ticket, overload=False)
+            if self.breaker.open_until is not None:
+                self.breaker.succeeded(now, ticket)
             self._budget.succeeded(now)
 
     def failed(self, now: float, ticket: int, *, overload: bool) -> bool:
         """Whether the breaker has just opened."""
         with self._lock:
-            return self._breaker.record(now, ticket, overload=overload)
+            self._budget.window.roll(now)
+            return self.breaker.failed(now, ticket, self._budget.window.total, overload=overload)
 
     def open_at(self, now: float) -> bool:
         """Whether the breaker will still be open at that time."""
-        until = self._breaker.open_until
+        until = self.breaker.open_until
         return until is not None and now < until
 
     def take(self, now: float, cost: float) -> bool:

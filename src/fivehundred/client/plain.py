@@ -4,6 +4,7 @@ it keeps no connection open and knows no proxy."""
 from __future__ import annotations
 
 import http.client
+import math
 import socket
 import ssl
 import time
@@ -18,11 +19,11 @@ from fivehundred.client.exchange import exchange
 from fivehundred.client.hooks import Hook
 from fivehundred.client.keys import key_header
 from fivehundred.client.origin import origin
-from fivehundred.client.policy import Outcome, Policy, Request
+from fivehundred.client.policy import Outcome, Policy
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import attempt_header, deadline_header
-from fivehundred.client.sockets import ClampedResponse, within
+from fivehundred.client.sockets import ClampedResponse, limit
 
 
 @dataclass(slots=True)
@@ -53,9 +54,8 @@ def fetch(sending: Sending, policy: Policy, hooks: Sequence[Hook] = ()) -> Answe
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{sending.url!r} is no address that can be asked; it begins with http:// or https://")
     keyed = any(name.lower() == key_header.lower() for name in sending.headers)
-    asked = Request(sending.method.upper(), keyed)
     host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
-    course = Course(policy, origin(host), asked, sending.url, hooks)
+    course = Course(policy, origin(host), sending.method.upper(), sending.url, keyed=keyed, hooks=hooks)
     return exchange(course, _Wire(sending))
 
 
@@ -68,22 +68,24 @@ class _Wire:
         self.connected = False
         parts = urlsplit(self.sending.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=course.attempt_s())
+        connection = kind(parts.hostname or "", parts.port, timeout=course.attempt_s)
         connection.response_class = ClampedResponse
         headers = {"Accept": "application/problem+json, */*;q=0.9", "User-Agent": "fivehundred-get"}
-        headers[deadline_header] = str(int(course.attempt_s() * 1000))
+        headers[deadline_header] = str(int(course.attempt_s * 1000))
         if course.retries:
             headers[attempt_header] = str(course.number)
         try:
-            with within(course.attempt_ends):
-                connection.connect()
-                self.connected = True
-                target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                connection.request(self.sending.method, target, self.sending.body, {**headers, **self.sending.headers})
-                response = connection.getresponse()
-            with within(course.deadline):
-                return _received(response)
+            limit.until = course.attempt_ends
+            connection.connect()
+            self.connected = True
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request(self.sending.method, target, self.sending.body, {**headers, **self.sending.headers})
+            response = connection.getresponse()
+            if response.status < 500:
+                limit.until = course.deadline
+            return _received(response)
         finally:
+            limit.until = math.inf
             connection.close()
 
     def bad(self, answer: Answer) -> Outcome | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -21,12 +22,12 @@ from fivehundred.client.course import Course
 from fivehundred.client.exchange import exchange
 from fivehundred.client.hooks import Hook
 from fivehundred.client.keys import key_for, key_header
-from fivehundred.client.origin import origin
-from fivehundred.client.policy import Outcome, Policy, Request
+from fivehundred.client.origin import Origin, origin
+from fivehundred.client.policy import Outcome, Policy, idempotent_methods
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import Scope, attempt_header, deadline_header, scope
-from fivehundred.client.sockets import ClampedResponse, within
+from fivehundred.client.sockets import ClampedResponse, limit
 from fivehundred.client.switches import switches
 
 __all__ = ["Adapter", "NotSent", "Policy", "RateLimited", "ServerError", "Session", "Unavailable"]
@@ -121,9 +122,17 @@ class Adapter(requests.adapters.BaseAdapter):
     ) -> requests.Response:
         url = request.url or ""
         options = {"timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
-        body = _Body(request.body)
-        asked = Request((request.method or "GET").upper(), key_header in request.headers, body.unsendable)
-        course = Course(self.policy, origin(_origin_name(url)), asked, url, self.hooks)
+        method = (request.method or "GET").upper()
+        body = None if request.body is None or type(request.body) in (bytes, str) else _Body(request.body)
+        course = Course(
+            self.policy,
+            _origin_of(url),
+            method,
+            url,
+            keyed=method not in idempotent_methods and key_header in request.headers,
+            unsendable=body.unsendable if body else "",
+            hooks=self.hooks,
+        )
         return exchange(course, _Wire(self.inner, request, body, options, stream), self.raises)
 
     def close(self) -> None:
@@ -137,7 +146,7 @@ class _Wire:
         self,
         inner: requests.adapters.BaseAdapter,
         request: requests.PreparedRequest,
-        body: _Body,
+        body: _Body | None,
         options: dict[str, Any],
         stream: bool,
     ) -> None:
@@ -147,21 +156,25 @@ class _Wire:
 
     def send(self, course: Course) -> requests.Response:
         self.status = None
-        seconds = course.attempt_s()
-        if course.number > 1:
+        seconds = course.attempt_s
+        if course.number > 1 and self.body:
             self.body.rewind()
-        if switches.active:
-            _announce(self.request, course, seconds)
-        self.options["timeout"] = _at_most(self.timeout, seconds)
-        with within(course.attempt_ends):
+        if course.retries:
+            self.request.headers[attempt_header] = str(course.number)
+        if seconds != limits.attempt_s and switches.active:
+            self.request.headers[deadline_header] = str(int(seconds * 1000))
+        self.options["timeout"] = seconds if self.timeout is None else _at_most(self.timeout, seconds)
+        limit.until = course.attempt_ends
+        try:
             response = self.inner.send(self.request, stream=True, **self.options)
-        self.status = response.status_code
-        if self.status >= 500 or self.status == 429:
-            with within(course.attempt_ends):
+            self.status = status = response.status_code
+            if status >= 500 or status == 429:
                 _read_error(response)
-        elif not self.stream:
-            with within(course.deadline):
+            elif not self.stream:
+                limit.until = course.deadline
                 _ = response.content  # requests keeps it; read here, so that a body that is cut can be asked for again
+        finally:
+            limit.until = math.inf
         return response
 
     def bad(self, answer: requests.Response) -> Outcome | None:
@@ -195,23 +208,17 @@ _classes: Final[dict[type[errors.CallFailed], type[errors.CallFailed]]] = {
 }
 
 
-def _announce(request: requests.PreparedRequest, course: Course, seconds: float) -> None:
-    headers = request.headers
-    if course.retries:
-        headers[attempt_header] = str(course.number)
-    headers[deadline_header] = str(int(seconds * 1000))
-
-
-def _origin_name(url: str) -> str:
+def _origin_of(url: str) -> Origin:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+    netloc = parts.netloc
+    return origin(f"{parts.scheme}://{(netloc.rpartition('@')[2] if '@' in netloc else netloc).lower()}")
 
 
 def _at_most(timeout: Any, seconds: float) -> Any:
     """requests knows None, a number, a pair, and urllib3's own object, which is left as it is."""
     if timeout is None:
         return seconds
-    if isinstance(timeout, int | float):
+    if isinstance(timeout, (int, float)):
         return min(timeout, seconds)
     if isinstance(timeout, tuple):
         return tuple(seconds if part is None else min(part, seconds) for part in timeout)
@@ -228,7 +235,7 @@ class _Body:
         self._file: Any = None
         self._start = 0
         self.unsendable = ""
-        if body is None or isinstance(body, str | bytes | bytearray):
+        if body is None or isinstance(body, (str, bytes, bytearray)):
             return
         try:
             self._start = body.tell()

@@ -5,39 +5,28 @@ byte a second holds a caller for ever; here each single read may take what is le
 from __future__ import annotations
 
 import http.client
-import io
 import math
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 _least_s: Final = 0.001  # 0 would mean "do not block at all"
 
 
 class _Limit(threading.local):
+    """Blocking reads of this thread end by ``until``. Whoever sets it sets it back."""
+
     until: float = math.inf  # as time.monotonic() counts
 
 
 limit: Final = _Limit()
 
 
-@contextmanager
-def within(until: float) -> Iterator[None]:
-    """Blocking reads of this thread end by then."""
-    before, limit.until = limit.until, until
-    try:
-        yield
-    finally:
-        limit.until = before
-
-
 def left_s(timeout: float | None) -> float | None:
     """The time-out that one read or write may have now."""
     left = limit.until - time.monotonic()
-    if timeout is not None and timeout <= left:
+    if timeout is not None and timeout <= left * 1.02:  # the first read of an attempt keeps its time-out as it is
         return timeout
     return None if left == math.inf else max(_least_s, left)
 
@@ -46,34 +35,21 @@ def is_past() -> bool:
     return time.monotonic() >= limit.until
 
 
-class _Clamped(io.RawIOBase):
+class _Clamped(socket.SocketIO):
     """The raw side of a socket's file."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw = raw
-        self._sock = sock
-
-    def readable(self) -> bool:
-        return True
+    of: socket.socket
 
     def readinto(self, buffer: Any) -> int | None:
-        own = self._sock.gettimeout()
+        own = self.of.gettimeout()
         allowed = left_s(own)
         if allowed == own:
-            return self._raw.readinto(buffer)
-        self._sock.settimeout(allowed)
+            return super().readinto(buffer)
+        self.of.settimeout(allowed)
         try:
-            return self._raw.readinto(buffer)
+            return super().readinto(buffer)
         finally:
-            self._sock.settimeout(own)
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-        super().close()
+            self.of.settimeout(own)
 
 
 class ClampedResponse(http.client.HTTPResponse):
@@ -81,4 +57,6 @@ class ClampedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Clamped(self.fp.detach(), sock))
+        raw: Any = self.fp.raw
+        raw.__class__ = _Clamped  # the object is as it was made, but for one method
+        raw.of = sock

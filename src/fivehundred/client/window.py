@@ -8,36 +8,35 @@ slices: Final = 10
 
 
 class Window:
-    """Two counters over the last ``span_s`` seconds: ``total`` and ``marked``."""
+    """How much was counted over the last ``span_s`` seconds."""
 
-    __slots__ = ("_marks", "_slice", "_slice_s", "_totals", "marked", "total")
+    __slots__ = ("_counts", "_slice", "_slice_s", "total")
 
     def __init__(self, span_s: float) -> None:
         self._slice_s = span_s / slices
+        self._slice = 0
         self.clear()
 
     def clear(self) -> None:
-        self._totals, self._marks = [0] * slices, [0] * slices
-        self.total = self.marked = self._slice = 0
+        self._counts = [0] * slices
+        self.total = 0
 
-    def add(self, now: float, *, marked: bool = False) -> None:
-        self.roll(now)
-        index = self._slice % slices
-        self._totals[index] += 1
+    def add(self, now: float) -> None:
+        current = int(now / self._slice_s)
+        if current > self._slice:
+            self._forget(current)
+        self._counts[self._slice % slices] += 1
         self.total += 1
-        if marked:
-            self._marks[index] += 1
-            self.marked += 1
 
     def roll(self, now: float) -> None:
         """Forgets what is older than the window."""
         current = int(now / self._slice_s)
-        steps = current - self._slice
-        if steps <= 0:  # a clock of another thread may be a little behind
-            return
-        for step in range(1, min(steps, slices) + 1):
+        if current > self._slice:  # a clock of another thread may be a little behind
+            self._forget(current)
+
+    def _forget(self, current: int) -> None:
+        for step in range(1, min(current - self._slice, slices) + 1):
             index = (self._slice + step) % slices
-            self.total -= self._totals[index]
-            self.marked -= self._marks[index]
-            self._totals[index] = self._marks[index] = 0
+            self.total -= self._counts[index]
+            self._counts[index] = 0
         self._slice = current
