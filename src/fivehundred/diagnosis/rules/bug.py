@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fivehundred.diagnosis.rules import seen
 from fivehundred.diagnosis.rules.base import Rule, Veto
+from fivehundred.diagnosis.seen import attacks, inputs, peers, places, resources
 
 _postgres = "PostgreSQL documentation, appendix A (error codes)"
 _python = "Python documentation, built-in exceptions"
@@ -18,11 +18,11 @@ descriptor_leak = Rule(
     until="the process is restarted",
     source="the Guard's count of descriptors against requests in flight",
     told_apart="traffic: the descriptors are not held by requests or client connections",
-    when=seen.descriptors_leak,
-    confirms=seen.no_descriptors,
+    when=resources.descriptors_leak,
+    confirms=resources.no_descriptors,
     status=503,
     retry_after_s=10,
-    nots=(Veto("traffic", seen.descriptors_leak),),
+    nots=(Veto("traffic", resources.descriptors_leak),),
 )
 
 memory_leak = Rule(
@@ -34,11 +34,11 @@ memory_leak = Rule(
     until="the process is restarted",
     source="the routes on which MemoryError was seen, and the process's size against its age",
     told_apart="one big request: that strikes one route",
-    when=seen.memory_leaks,
-    confirms=seen.memory_full,
+    when=resources.memory_leaks,
+    confirms=resources.memory_full,
     status=503,
     retry_after_s=10,
-    nots=(Veto("one big request", seen.memory_leaks),),
+    nots=(Veto("one big request", resources.memory_leaks),),
 )
 
 connection_leak = Rule(
@@ -50,11 +50,11 @@ connection_leak = Rule(
     until="the process is restarted or the lost connections are collected",
     source="the pool's checked-out count against the requests in flight",
     told_apart="overload by traffic: no running request holds the connections",
-    when=seen.pool_leaks,
-    confirms=seen.pool_full,
+    when=peers.pool_leaks,
+    confirms=peers.pool_full,
     status=503,
     retry_after_s=5,
-    nots=(Veto("overload by traffic", seen.pool_leaks),),
+    nots=(Veto("overload by traffic", peers.pool_leaks),),
 )
 
 idle_transaction = Rule(
@@ -80,7 +80,7 @@ aborted = Rule(
     sqlstates=("25P02", "25", "2D", "3B", "0B"),
     classes=("sqlalchemy.PendingRollbackError", "django.TransactionManagementError", "sqlalchemy.InvalidRequestError"),
     texts=("|current transaction is aborted",),
-    confirms=seen.earlier_database_error,
+    confirms=places.earlier_database_error,
 )
 
 detached = Rule(
@@ -190,9 +190,9 @@ statement = Rule(
         "|You have an error in your SQL syntax",
         "postgresql|syntax error at or near",
     ),
-    when=seen.misspelt_name,
-    confirms=seen.statement_in_code,
-    nots=(Veto("SQL injection", seen.statement_is_constant),),
+    when=places.misspelt_name,
+    confirms=places.statement_in_code,
+    nots=(Veto("SQL injection", attacks.statement_is_constant),),
 )
 
 duplicate = Rule(
@@ -213,7 +213,7 @@ duplicate = Rule(
         "|duplicate key value violates",
         "mongodb|E11000",
     ),
-    confirms=seen.statement_in_code,
+    confirms=places.statement_in_code,
 )
 
 foreign_key = Rule(
@@ -233,7 +233,7 @@ foreign_key = Rule(
         "|a foreign key constraint fails",
         "|violates foreign key constraint",
     ),
-    confirms=seen.statement_in_code,
+    confirms=places.statement_in_code,
 )
 
 constraint = Rule(
@@ -260,7 +260,7 @@ constraint = Rule(
         "pymongo.BulkWriteError",
     ),
     texts=("sqlite|constraint failed", "sqlite|may not be NULL"),
-    confirms=seen.statement_in_code,
+    confirms=places.statement_in_code,
 )
 
 data = Rule(
@@ -299,7 +299,7 @@ data = Rule(
         "|can't adapt type",
         "|cannot adapt type",
     ),
-    confirms=seen.value_in_request,
+    confirms=inputs.value_in_request,
 )
 
 recursion = Rule(
@@ -313,8 +313,8 @@ recursion = Rule(
     told_apart="memory: the cycle of frames repeats",
     classes=("builtins.RecursionError", ".StackOverflowError", ".SystemStackError", ".StackOverflowException"),
     texts=("|Maximum call stack size exceeded", "|stack level too deep", "|maximum recursion depth exceeded"),
-    confirms=seen.frames_repeat,
-    vetoes=(Veto("a bug", seen.nested_body),),
+    confirms=places.frames_repeat,
+    vetoes=(Veto("a bug", attacks.nested_body),),
 )
 
 deadlock = Rule(
@@ -326,8 +326,8 @@ deadlock = Rule(
     until="the threads let go of their locks",
     source="the failing frame waits for a lock",
     told_apart="overload: nothing is saturated, a lock is waited for",
-    when=seen.waits_for_own_lock,
-    nots=(Veto("overload", seen.waits_for_own_lock),),
+    when=places.waits_for_own_lock,
+    nots=(Veto("overload", places.waits_for_own_lock),),
 )
 
 race = Rule(
@@ -370,7 +370,7 @@ calendar = Rule(
         "|must be in 1..",
         "|is invalid for month",
     ),
-    vetoes=(Veto("the calendar", seen.value_in_request),),
+    vetoes=(Veto("the calendar", inputs.value_in_request),),
 )
 
 coroutine = Rule(
@@ -447,7 +447,7 @@ none = Rule(
         "|null value",
     ),
     classes=(".NullPointerException", ".NullReferenceException"),
-    confirms=seen.raised_in_application,
+    confirms=places.raised_in_application,
 )
 
 upstream_contract = Rule(
@@ -459,14 +459,14 @@ upstream_contract = Rule(
     until="the code accepts the new form or the service restores the old one",
     source="the failing frame reads the answer of another service",
     told_apart="a regression of ours: our code did not change",
-    when=seen.reads_upstream_answer,
+    when=places.reads_upstream_answer,
     classes=(
         "requests.JSONDecodeError",
         "aiohttp.ContentTypeError",
         "httpx.DecodingError",
         "requests.ContentDecodingError",
     ),
-    confirms=seen.raised_in_application,
+    confirms=places.raised_in_application,
     replies=(
         "400",
         "404",
@@ -493,9 +493,9 @@ input_unchecked = Rule(
     until="the code validates the value",
     source="the text in the exception equals a value of the request",
     told_apart="an attack: the value carries no signature of one",
-    when=seen.input_unchecked,
-    confirms=seen.raised_in_application,
-    nots=(Veto("an attack", seen.value_is_harmless),),
+    when=inputs.input_unchecked,
+    confirms=places.raised_in_application,
+    nots=(Veto("an attack", inputs.value_is_harmless),),
 )
 
 own_import = Rule(
@@ -506,7 +506,7 @@ own_import = Rule(
     advice="correct the import, or break the circle of imports",
     until=_fixed,
     source="Python documentation, ImportError",
-    when=seen.import_of_own_code,
+    when=places.import_of_own_code,
     texts=("|most likely due to a circular import",),
 )
 
@@ -599,7 +599,7 @@ code = Rule(
         "runtime.Error",
     ),
     errnos=("EISDIR", "EEXIST", "EBADF", "EINVAL", "ENAMETOOLONG", "ENOTEMPTY"),
-    confirms=seen.raised_in_application,
+    confirms=places.raised_in_application,
 )
 
 group = Rule(
@@ -622,5 +622,5 @@ exception = Rule(
     advice="handle it where it is raised, or answer the status that it means",
     until=_fixed,
     source="nothing more exact is known of this class",
-    when=seen.out_of_application,
+    when=places.out_of_application,
 )

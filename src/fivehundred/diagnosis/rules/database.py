@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fivehundred.diagnosis.rules import seen
 from fivehundred.diagnosis.rules.base import Rule, Veto
+from fivehundred.diagnosis.seen import inputs, past, peers, places, resources
 
 _postgres = "PostgreSQL documentation, appendix A (error codes)"
 
@@ -59,7 +59,7 @@ full_disk = Rule(
     status=503,
     retry_after_s=60,
     public="The database cannot store data at the moment.",
-    nots=(Veto("the application's own disk", seen.own_disk_has_space),),
+    nots=(Veto("the application's own disk", resources.own_disk_has_space),),
 )
 
 damaged = Rule(
@@ -130,14 +130,14 @@ schema = Rule(
         "|Can't locate revision identified by",
         "|You have unapplied migration",
     ),
-    when=seen.schema_names,
-    confirms=seen.schema_confirmed,
+    when=places.schema_names,
+    confirms=places.schema_confirmed,
     vetoes=(
-        Veto("a schema that lags behind", seen.name_came_from_request),
-        Veto("a schema that lags behind", seen.name_is_misspelt),
-        Veto("a schema that lags behind", seen.types_do_not_fit),
+        Veto("a schema that lags behind", inputs.name_came_from_request),
+        Veto("a schema that lags behind", places.name_is_misspelt),
+        Veto("a schema that lags behind", places.types_do_not_fit),
     ),
-    nots=(Veto("a bug in the newest release", seen.only_old_releases),),
+    nots=(Veto("a bug in the newest release", past.only_old_releases),),
 )
 
 stale = Rule(
@@ -178,8 +178,8 @@ stale = Rule(
     status=503,
     retry_after_s=1,
     public="The connection to the database was lost.",
-    confirms=seen.probe_ready,
-    vetoes=(Veto("a connection that went stale", seen.probe_not_ready),),
+    confirms=peers.probe_ready,
+    vetoes=(Veto("a connection that went stale", peers.probe_not_ready),),
 )
 
 gone = Rule(
@@ -196,7 +196,7 @@ gone = Rule(
     status=503,
     retry_after_s=2,
     public="The connection to the database was lost.",
-    confirms=seen.probe_ready,
+    confirms=peers.probe_ready,
 )
 
 unavailable = Rule(
@@ -259,14 +259,14 @@ unavailable = Rule(
     status=503,
     retry_after_s=10,
     public="Failed to connect to the database.",
-    when=seen.database_probe_down,
-    confirms=seen.probe_down_or_worked,
+    when=peers.database_probe_down,
+    confirms=peers.probe_down_or_worked,
     vetoes=(
-        Veto("the database is down", seen.probe_ready),
-        Veto("the database is down", seen.never_worked_here),
-        Veto("the database is down", seen.sqlite_path_missing),
+        Veto("the database is down", peers.probe_ready),
+        Veto("the database is down", peers.never_worked_here),
+        Veto("the database is down", places.sqlite_path_missing),
     ),
-    nots=(Veto("a wrong address", seen.worked_before),),
+    nots=(Veto("a wrong address", peers.worked_before),),
 )
 
 slow = Rule(
@@ -300,7 +300,7 @@ slow = Rule(
     status=503,
     retry_after_s=10,
     public="The database did not answer in time.",
-    confirms=seen.probe_down_or_worked,
+    confirms=peers.probe_down_or_worked,
 )
 
 other = Rule(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fivehundred.diagnosis.rules import seen
 from fivehundred.diagnosis.rules.base import Rule, Veto
+from fivehundred.diagnosis.seen import attacks, inputs, past, peers, places, resources
 
 _postgres = "PostgreSQL documentation, appendix A (error codes)"
 _openssl = "OpenSSL manual, x509_verify_cert(3): X509_V_ERR codes"
@@ -30,9 +30,9 @@ variable_missing = Rule(
         "django|Set the ",
         "django|The SECRET_KEY setting must not be empty",
     ),
-    when=seen.variable_missing,
-    confirms=seen.variable_confirmed,
-    nots=(Veto("an ordinary KeyError", seen.environment_read),),
+    when=places.variable_missing,
+    confirms=places.variable_confirmed,
+    nots=(Veto("an ordinary KeyError", places.environment_read),),
 )
 
 variable_malformed = Rule(
@@ -44,10 +44,10 @@ variable_malformed = Rule(
     until="the variable is corrected",
     source="the failing line, or one just above it, reads os.environ",
     told_apart="bad input of a user: the offending text stands in no request value",
-    when=seen.variable_malformed,
-    confirms=seen.value_not_in_request,
-    vetoes=(Veto("a malformed variable", seen.value_in_request),),
-    nots=(Veto("bad user input", seen.value_not_in_request),),
+    when=places.variable_malformed,
+    confirms=inputs.value_not_in_request,
+    vetoes=(Veto("a malformed variable", inputs.value_in_request),),
+    nots=(Veto("bad user input", inputs.value_not_in_request),),
 )
 
 denied = Rule(
@@ -97,8 +97,8 @@ denied = Rule(
         "mongodb|not authorized on",
         "amqp|ACCESS_REFUSED",
     ),
-    when=seen.probe_denied,
-    confirms=seen.probe_denied,
+    when=peers.probe_denied,
+    confirms=peers.probe_denied,
 )
 
 no_database = Rule(
@@ -178,10 +178,10 @@ never_reached = Rule(
     until="the address is corrected",
     source="errno(3) ECONNREFUSED, together with the Guard's memory of what has worked in this process",
     told_apart="the service is down: then it had worked before in this process's life",
-    when=seen.refused_and_never_worked,
-    confirms=seen.address_changed,
-    vetoes=(Veto("a wrong address", seen.worked_before), Veto("a wrong address", seen.address_from_request)),
-    nots=(Veto("the service is down", seen.never_worked_here),),
+    when=peers.refused_and_never_worked,
+    confirms=past.address_changed,
+    vetoes=(Veto("a wrong address", peers.worked_before), Veto("a wrong address", attacks.address_from_request)),
+    nots=(Veto("the service is down", peers.never_worked_here),),
 )
 
 name_unknown = Rule(
@@ -207,10 +207,10 @@ name_unknown = Rule(
     classes=("java.UnknownHostException", "urllib3.NameResolutionError", "aiohttp.ClientConnectorDNSError"),
     weak_class=True,
     vetoes=(
-        Veto("a wrong host name", seen.address_from_request),
-        Veto("a wrong host name", seen.no_descriptors),
+        Veto("a wrong host name", attacks.address_from_request),
+        Veto("a wrong host name", resources.no_descriptors),
     ),
-    nots=(Veto("the resolver is down", seen.name_does_not_exist),),
+    nots=(Veto("the resolver is down", places.name_does_not_exist),),
 )
 
 resolver_down = Rule(
@@ -226,7 +226,7 @@ resolver_down = Rule(
     texts=("|Temporary failure in name resolution", "|getaddrinfo EAI_AGAIN", "|Non-recoverable failure in name"),
     status=503,
     retry_after_s=10,
-    vetoes=(Veto("the resolver", seen.no_descriptors),),
+    vetoes=(Veto("the resolver", resources.no_descriptors),),
 )
 
 tls_expired = Rule(
@@ -253,7 +253,7 @@ tls_not_yet = Rule(
     told_apart="a bad certificate: certificates are rarely issued for the future, clocks are often behind",
     texts=("|certificate is not yet valid", "|CERT_NOT_YET_VALID", "|CertificateNotYetValidException"),
     errnos=("X509_9",),
-    confirms=seen.clock_differs,
+    confirms=places.clock_differs,
 )
 
 tls_unknown = Rule(
@@ -327,7 +327,7 @@ tls_other = Rule(
         "|server does not support SSL",
         "|ERR_SSL_",
     ),
-    when=seen.configured_url_is_none,
+    when=places.configured_url_is_none,
 )
 
 missing_library = Rule(
@@ -345,7 +345,7 @@ missing_library = Rule(
         "|image not found",
         "|version `GLIBC",
     ),
-    confirms=seen.import_failed,
+    confirms=places.import_failed,
 )
 
 missing_module = Rule(
@@ -368,8 +368,8 @@ missing_module = Rule(
         ".ClassNotFoundException",
     ),
     texts=("|Cannot find module '",),
-    confirms=seen.import_failed,
-    vetoes=(Veto("a missing package", seen.import_of_own_code), Veto("a missing package", seen.no_descriptors)),
+    confirms=places.import_failed,
+    vetoes=(Veto("a missing package", places.import_of_own_code), Veto("a missing package", resources.no_descriptors)),
 )
 
 time_zones = Rule(
@@ -382,8 +382,8 @@ time_zones = Rule(
     source="Python documentation, zoneinfo: data sources",
     told_apart="a bad name from a user: the name is a real zone and stands in no request value",
     classes=("zoneinfo.ZoneInfoNotFoundError",),
-    vetoes=(Veto("missing time zone data", seen.value_in_request),),
-    confirms=seen.value_not_in_request,
+    vetoes=(Veto("missing time zone data", inputs.value_in_request),),
+    confirms=inputs.value_not_in_request,
 )
 
 locale = Rule(
@@ -395,7 +395,7 @@ locale = Rule(
     until="the locale or the call is changed",
     source="Python documentation, open(): the default encoding comes from the locale",
     told_apart="a broken upload: the text is read by open() without an encoding, not from a request",
-    when=seen.ascii_locale,
+    when=places.ascii_locale,
     classes=("locale.Error",),
     texts=("|unsupported locale setting",),
 )
@@ -415,8 +415,8 @@ template = Rule(
         "mako.TopLevelLookupException",
     ),
     texts=("|Missing staticfiles manifest entry",),
-    vetoes=(Veto("a missing template", seen.value_in_request),),
-    confirms=seen.value_not_in_request,
+    vetoes=(Veto("a missing template", inputs.value_in_request),),
+    confirms=inputs.value_not_in_request,
 )
 
 settings = Rule(
@@ -473,11 +473,11 @@ file_broken = Rule(
         "ruamel.ScannerError",
         "ruamel.ParserError",
     ),
-    when=seen.configuration_file_broken,
-    vetoes=(Veto("a broken file", seen.parsed_from_request),),
-    nots=(Veto("a bad upload", seen.file_is_ours),),
+    when=places.configuration_file_broken,
+    vetoes=(Veto("a broken file", inputs.parsed_from_request),),
+    nots=(Veto("a bad upload", places.file_is_ours),),
     weak_class=True,
-    confirms=seen.file_is_ours,
+    confirms=places.file_is_ours,
 )
 
 path = Rule(
@@ -492,9 +492,9 @@ path = Rule(
     errnos=("ENOENT", "ENOTDIR", "ENXIO", "ENODEV"),
     classes=("builtins.FileNotFoundError",),
     texts=("|ENOENT: no such file",),
-    when=seen.sqlite_path_missing,
-    vetoes=(Veto("a missing path", seen.value_in_request), Veto("a missing path", seen.no_descriptors)),
-    confirms=seen.path_is_constant,
+    when=places.sqlite_path_missing,
+    vetoes=(Veto("a missing path", inputs.value_in_request), Veto("a missing path", resources.no_descriptors)),
+    confirms=places.path_is_constant,
 )
 
 rights = Rule(
@@ -507,8 +507,8 @@ rights = Rule(
     source="errno(3) EACCES, EPERM, EROFS",
     errnos=("EACCES", "EPERM", "EROFS"),
     classes=("builtins.PermissionError",),
-    vetoes=(Veto("missing rights", seen.value_in_request),),
-    confirms=seen.path_is_constant,
+    vetoes=(Veto("missing rights", inputs.value_in_request),),
+    confirms=places.path_is_constant,
 )
 
 port = Rule(
@@ -569,8 +569,8 @@ credentials = Rule(
         "msal.MsalServiceError",
     ),
     status=502,
-    confirms=seen.answered_for_long,
-    vetoes=(Veto("our credentials", seen.token_of_the_request),),
+    confirms=peers.answered_for_long,
+    vetoes=(Veto("our credentials", attacks.token_of_the_request),),
 )
 
 secret_changed = Rule(
@@ -582,6 +582,6 @@ secret_changed = Rule(
     until="the former secret is accepted again",
     source="itsdangerous, Django signing, cryptography and PyJWT signature errors, together with a changed secret",
     told_apart="tampering by one client: here a secret changed, or everybody fails right after a restart",
-    when=seen.signature_after_change,
-    confirms=seen.many_fail_signature,
+    when=past.signature_after_change,
+    confirms=past.many_fail_signature,
 )

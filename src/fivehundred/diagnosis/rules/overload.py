@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fivehundred.diagnosis.rules import seen
 from fivehundred.diagnosis.rules.base import Rule, Veto
+from fivehundred.diagnosis.seen import peers, places, resources
 
 _errno = "errno(3)"
 
@@ -18,13 +18,13 @@ descriptors = Rule(
     told_apart="DNS, database or files: without a descriptor each of them fails, with their own words or with none",
     errnos=("EMFILE", "ENFILE"),
     texts=("|Too many open files", "|EMFILE"),
-    when=seen.no_descriptors,
-    confirms=seen.no_descriptors,
+    when=resources.no_descriptors,
+    confirms=resources.no_descriptors,
     status=503,
     retry_after_s=5,
     public="The service is overloaded.",
-    vetoes=(Veto("traffic", seen.descriptors_leak),),
-    nots=(Veto("what needed the descriptor", seen.no_descriptors),),
+    vetoes=(Veto("traffic", resources.descriptors_leak),),
+    nots=(Veto("what needed the descriptor", resources.no_descriptors),),
 )
 
 disk = Rule(
@@ -39,13 +39,13 @@ disk = Rule(
     errnos=("ENOSPC", "EDQUOT", "EFBIG"),
     sqlite=("SQLITE_FULL", "SQLITE_IOERR_WRITE:full"),
     texts=("sqlite|database or disk is full", "|No space left on device", "|ENOSPC", "|Disk quota exceeded"),
-    when=seen.disk_full,
-    confirms=seen.disk_full,
+    when=resources.disk_full,
+    confirms=resources.disk_full,
     status=507,
     retry_after_s=60,
     public="The service cannot store data at the moment.",
-    vetoes=(Veto("our own disk", seen.server_reported_it),),
-    nots=(Veto("a damaged database", seen.disk_full),),
+    vetoes=(Veto("our own disk", peers.server_reported_it),),
+    nots=(Veto("a damaged database", resources.disk_full),),
 )
 
 memory = Rule(
@@ -61,12 +61,12 @@ memory = Rule(
     classes=("builtins.MemoryError", "numpy._ArrayMemoryError", "java.OutOfMemoryError", ".OutOfMemoryError"),
     texts=("|Cannot allocate memory", "|JavaScript heap out of memory"),
     sqlite=("SQLITE_NOMEM",),
-    when=seen.killed_for_memory,
-    confirms=seen.memory_full,
+    when=resources.killed_for_memory,
+    confirms=resources.memory_full,
     status=503,
     retry_after_s=10,
     public="The service is overloaded.",
-    vetoes=(Veto("one big request", seen.memory_leaks),),
+    vetoes=(Veto("one big request", resources.memory_leaks),),
 )
 
 threads = Rule(
@@ -78,8 +78,8 @@ threads = Rule(
     until="threads have ended",
     source="pthread_create(3) and fork(2): EAGAIN",
     texts=("|can't start new thread", "|unable to create native thread", "|Resource temporarily unavailable: fork"),
-    when=seen.fork_refused,
-    confirms=seen.many_threads,
+    when=resources.fork_refused,
+    confirms=resources.many_threads,
     status=503,
     retry_after_s=5,
     public="The service is overloaded.",
@@ -121,12 +121,12 @@ connections = Rule(
         "redis|Too many connections",
         "|MaxClientsInSessionMode",
     ),
-    when=seen.probe_full,
-    confirms=seen.probe_full,
+    when=peers.probe_full,
+    confirms=peers.probe_full,
     status=503,
     retry_after_s=5,
     public="The service is overloaded.",
-    nots=(Veto("the database is down", seen.probe_answers),),
+    nots=(Veto("the database is down", peers.probe_answers),),
 )
 
 database_memory = Rule(
@@ -182,13 +182,13 @@ pool = Rule(
         "|pool timed out",
         "|remaining connections are in use",
     ),
-    when=seen.pool_timed_out,
-    confirms=seen.pool_full,
+    when=peers.pool_timed_out,
+    confirms=peers.pool_full,
     status=503,
     retry_after_s=2,
     public="The service is overloaded.",
-    vetoes=(Veto("traffic", seen.pool_leaks), Veto("a busy pool", seen.pool_probe_down)),
-    nots=(Veto("the database is down", seen.pool_probe_ready),),
+    vetoes=(Veto("traffic", peers.pool_leaks), Veto("a busy pool", peers.pool_probe_down)),
+    nots=(Veto("the database is down", peers.pool_probe_ready),),
 )
 
 statement = Rule(
@@ -208,7 +208,7 @@ statement = Rule(
     status=503,
     retry_after_s=10,
     public="The database did not answer in time.",
-    confirms=seen.statement_time,
+    confirms=resources.statement_time,
 )
 
 worker = Rule(
@@ -227,8 +227,8 @@ worker = Rule(
         "billiard.SoftTimeLimitExceeded",
         "rq.JobTimeoutException",
     ),
-    when=seen.worker_aborted,
-    confirms=seen.stack_of_worker,
+    when=resources.worker_aborted,
+    confirms=resources.stack_of_worker,
     status=503,
     retry_after_s=10,
     public="The service is overloaded.",
@@ -243,8 +243,8 @@ cpu = Rule(
     until="the processor has time again",
     source="/proc/pressure/cpu, /proc/loadavg, cgroup cpu.stat",
     told_apart="an own deadlock: that uses no processor time",
-    when=seen.cpu_saturated,
-    confirms=seen.cpu_measured,
+    when=resources.cpu_saturated,
+    confirms=resources.cpu_measured,
     status=503,
     retry_after_s=10,
     public="The service is overloaded.",
@@ -258,7 +258,7 @@ loop = Rule(
     advice="move the blocking call out of the loop (a thread, an async client)",
     until="the blocking call has ended",
     source="the Guard's loop-lag sampler",
-    when=seen.loop_blocked,
+    when=resources.loop_blocked,
     status=503,
     retry_after_s=5,
     public="The service is overloaded.",
@@ -273,8 +273,8 @@ limiter = Rule(
     until="a thread becomes free",
     source="anyio capacity limiter: borrowed = total",
     told_apart="a blocked event loop: its lag is small",
-    when=seen.limiter_full,
-    confirms=seen.limiter_full,
+    when=resources.limiter_full,
+    confirms=resources.limiter_full,
     classes=("anyio.WouldBlock", "queue.Full", "asyncio.QueueFull"),
     weak_class=True,
     status=503,
@@ -335,7 +335,7 @@ upstream_busy = Rule(
     status=502,
     retry_after_s=10,
     public="Another service that this one needs is overloaded.",
-    confirms=seen.upstream_named,
+    confirms=peers.upstream_named,
 )
 
 upstream_slow = Rule(
@@ -369,12 +369,12 @@ upstream_slow = Rule(
     ),
     texts=("http|timed out", "|ETIMEDOUT", "|context deadline exceeded", "|i/o timeout", "|Read timed out"),
     peer="http",
-    when=seen.socket_timed_out,
+    when=peers.socket_timed_out,
     status=504,
     retry_after_s=10,
     public="Another service that this one needs did not answer in time.",
-    confirms=seen.upstream_named,
-    nots=(Veto("DNS or a refused connection", seen.connection_was_made),),
+    confirms=peers.upstream_named,
+    nots=(Veto("DNS or a refused connection", peers.connection_was_made),),
 )
 
 upstream_down = Rule(
@@ -436,9 +436,9 @@ upstream_down = Rule(
     status=502,
     retry_after_s=10,
     public="Another service that this one needs cannot be reached.",
-    confirms=seen.probe_down_or_worked,
-    vetoes=(Veto("the other service is down", seen.never_worked_here),),
-    nots=(Veto("a wrong address", seen.worked_before),),
+    confirms=peers.probe_down_or_worked,
+    vetoes=(Veto("the other service is down", peers.never_worked_here),),
+    nots=(Veto("a wrong address", peers.worked_before),),
 )
 
 deadline = Rule(
@@ -458,5 +458,5 @@ deadline = Rule(
         "multiprocessing.TimeoutError",
     ),
     weak_class=True,
-    vetoes=(Veto("overload", seen.waits_for_own_lock),),
+    vetoes=(Veto("overload", places.waits_for_own_lock),),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fivehundred.diagnosis.rules import seen
 from fivehundred.diagnosis.rules.base import Rule, Veto
+from fivehundred.diagnosis.seen import attacks, past, peers
 
 _cwe = "Common Weakness Enumeration"
 
@@ -18,9 +18,9 @@ bomb = Rule(
     told_apart="ordinary overload: a tiny body holds many entities or anchors",
     classes=("defusedxml.DefusedXmlException",),
     texts=("|limit on input amplification factor", "|EntitiesForbidden", "|Detected an entity reference loop"),
-    when=seen.document_bomb,
-    confirms=seen.document_signature,
-    nots=(Veto("ordinary overload", seen.document_signature),),
+    when=attacks.document_bomb,
+    confirms=attacks.document_signature,
+    nots=(Veto("ordinary overload", attacks.document_signature),),
 )
 
 decompression = Rule(
@@ -32,8 +32,8 @@ decompression = Rule(
     until="the memory has been given back",
     source=f"{_cwe} 409",
     classes=("PIL.DecompressionBombError", "PIL.DecompressionBombWarning"),
-    when=seen.decompression_bomb,
-    confirms=seen.request_has_body,
+    when=attacks.decompression_bomb,
+    confirms=attacks.request_has_body,
 )
 
 regex = Rule(
@@ -45,8 +45,8 @@ regex = Rule(
     until="the worker has been restarted",
     source=f"{_cwe} 1333",
     told_apart="overload by traffic: the stack stands in the regular expression",
-    when=seen.stuck_in_pattern,
-    nots=(Veto("CPU overload by traffic", seen.stuck_in_pattern),),
+    when=attacks.stuck_in_pattern,
+    nots=(Veto("CPU overload by traffic", attacks.stuck_in_pattern),),
 )
 
 nesting = Rule(
@@ -57,8 +57,8 @@ nesting = Rule(
     advice="bound the depth (and size) of bodies and answer 400",
     until="the code bounds the depth",
     source=f"{_cwe} 674",
-    when=seen.nested_body,
-    confirms=seen.request_has_body,
+    when=attacks.nested_body,
+    confirms=attacks.request_has_body,
 )
 
 sql = Rule(
@@ -70,9 +70,9 @@ sql = Rule(
     until="the statement takes the value as a parameter",
     source=f"{_cwe} 89",
     told_apart="a developer's syntax error: there the statement is constant",
-    when=seen.sql_injected,
-    confirms=seen.statement_refused,
-    nots=(Veto("a developer's syntax error", seen.sql_injected),),
+    when=attacks.sql_injected,
+    confirms=attacks.statement_refused,
+    nots=(Veto("a developer's syntax error", attacks.sql_injected),),
 )
 
 template = Rule(
@@ -84,8 +84,8 @@ template = Rule(
     until="the template is constant",
     source=f"{_cwe} 1336",
     classes=("jinja2.SecurityError",),
-    when=seen.template_injected,
-    confirms=seen.template_engine_failed,
+    when=attacks.template_injected,
+    confirms=attacks.template_engine_failed,
 )
 
 pickle = Rule(
@@ -96,8 +96,8 @@ pickle = Rule(
     advice="replace pickle by JSON: unpickling runs what the sender wants",
     until="the code no longer unpickles input",
     source=f"{_cwe} 502",
-    when=seen.unpickles_request,
-    confirms=seen.request_has_body,
+    when=attacks.unpickles_request,
+    confirms=attacks.request_has_body,
 )
 
 yaml = Rule(
@@ -109,8 +109,8 @@ yaml = Rule(
     until="the sender stops; nothing has to be repaired if the loader is a safe one",
     source=f"{_cwe} 502",
     texts=("|tag:yaml.org,2002:python/", "|tag:yaml.org,2002:ruby/", "|!!python/"),
-    when=seen.yaml_object_tag,
-    confirms=seen.yaml_object_tag,
+    when=attacks.yaml_object_tag,
+    confirms=attacks.yaml_object_tag,
 )
 
 command = Rule(
@@ -121,8 +121,8 @@ command = Rule(
     advice="pass the arguments as a list, without a shell",
     until="the command is run without a shell",
     source=f"{_cwe} 78",
-    when=seen.command_injected,
-    confirms=seen.command_failed,
+    when=attacks.command_injected,
+    confirms=attacks.command_failed,
 )
 
 code = Rule(
@@ -133,7 +133,7 @@ code = Rule(
     advice="do not evaluate input; parse what is allowed (ast.literal_eval, a table of operations)",
     until="the code no longer evaluates input",
     source=f"{_cwe} 95",
-    when=seen.code_evaluated,
+    when=attacks.code_evaluated,
 )
 
 traversal = Rule(
@@ -145,8 +145,8 @@ traversal = Rule(
     until="the code checks the path",
     source=f"{_cwe} 22",
     told_apart="a missing file: the path holds the request's own '../' or absolute path",
-    when=seen.path_traversed,
-    confirms=seen.path_failed,
+    when=attacks.path_traversed,
+    confirms=attacks.path_failed,
 )
 
 ssrf = Rule(
@@ -158,9 +158,9 @@ ssrf = Rule(
     until="the code checks where it calls",
     source=f"{_cwe} 918",
     told_apart="an upstream that is down: the address came with the request, and it is internal",
-    when=seen.internal_address_asked,
-    confirms=seen.call_failed,
-    nots=(Veto("an upstream that is down", seen.internal_address_asked),),
+    when=attacks.internal_address_asked,
+    confirms=peers.call_failed,
+    nots=(Veto("an upstream that is down", attacks.internal_address_asked),),
 )
 
 operator = Rule(
@@ -171,8 +171,8 @@ operator = Rule(
     advice="convert the value to text and validate it before it enters a filter",
     until="the code accepts plain values only",
     source=f"{_cwe} 943",
-    when=seen.operator_injected,
-    confirms=seen.operator_met_database,
+    when=attacks.operator_injected,
+    confirms=attacks.operator_met_database,
 )
 
 header = Rule(
@@ -183,7 +183,7 @@ header = Rule(
     advice="refuse control characters in the value, and answer 400",
     until="the code refuses control characters",
     source=f"{_cwe} 113 and 93",
-    when=seen.header_injected,
+    when=attacks.header_injected,
     classes=("django.BadHeaderError",),
 )
 
@@ -195,7 +195,7 @@ external_entity = Rule(
     advice="parse with external entities switched off",
     until="the parser ignores external entities",
     source=f"{_cwe} 611",
-    when=seen.external_entity,
+    when=attacks.external_entity,
 )
 
 ldap = Rule(
@@ -206,7 +206,7 @@ ldap = Rule(
     advice="escape the value for that language, or pass it as a variable",
     until="the code escapes the value",
     source=f"{_cwe} 90 and 643",
-    when=seen.filter_injected,
+    when=attacks.filter_injected,
 )
 
 token = Rule(
@@ -234,8 +234,8 @@ token = Rule(
         "django.SuspiciousOperation",
         "builtins.InvalidSignature",
     ),
-    vetoes=(Veto("a forged token", seen.signature_after_change),),
-    confirms=seen.token_sent,
+    vetoes=(Veto("a forged token", past.signature_after_change),),
+    confirms=attacks.token_sent,
     weak_class=True,
-    nots=(Veto("a changed secret", seen.others_pass),),
+    nots=(Veto("a changed secret", past.others_pass),),
 )

@@ -1,0 +1,409 @@
+"""Case: an Event with what its exceptions' codes, classes and texts say, ready for the rules.
+
+Extraction only: it judges nothing. Events of our Guard bring codes in ``mechanism``; of other SDKs, and of other
+languages, the class names, texts and frames must do, with less strength.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno as errnos
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from fivehundred.diagnosis import index
+from fivehundred.diagnosis.conditions import sqlstate_by_class
+from fivehundred.diagnosis.frames import in_app
+from fivehundred.diagnosis.model import Fact, History, Strength
+from fivehundred.diagnosis.rules.base import Peer, Rule
+from fivehundred.diagnosis.taint import Input, inputs_of
+from fivehundred.event import Event, ExceptionItem, Frame, Json
+
+text_chars_max: Final = 2_000  # of one message
+frames_max: Final = 200
+
+
+@dataclass(slots=True)
+class Raised:
+    """One exception of the event. ``number`` is its place in ``event.exceptions``."""
+
+    number: int
+    item: ExceptionItem
+    text: str
+    classes: list[tuple[str, str]]  # (module, name), the most special first
+    errno: str = ""  # by name; "X509_10" for a certificate's verify code
+    sqlstate: str = ""
+    code: Json = None
+    peer: str = ""
+    attrs: dict[str, Json] = field(default_factory=dict)
+
+    @property
+    def type(self) -> str:
+        return self.classes[0][1] if self.classes else ""
+
+    @property
+    def roots(self) -> set[str]:
+        return {index.root_of(module) for module, _ in self.classes}
+
+    @property
+    def frames(self) -> list[Frame]:
+        return self.item.frames
+
+    def named(self, *names: str) -> bool:
+        """Whether one of the bare class names stands in its ancestry."""
+        return any(name in names for _, name in self.classes)
+
+
+@dataclass(slots=True)
+class Case:
+    event: Event
+    history: History
+    raised: list[Raised]  # the one raised last first
+    products: dict[str, None] = field(default_factory=dict)
+    peer: Peer = ""
+    address: str = ""  # host:port of the other side
+    clues: dict[str, list[Fact]] = field(default_factory=dict)  # by rule id
+    inputs: list[Input] = field(default_factory=list)
+    found: dict[str, tuple[Fact, ...]] = field(default_factory=dict)  # what finders have found, by their name
+
+    @property
+    def ours(self) -> dict[str, Json]:
+        return self.event.ours
+
+    @property
+    def product(self) -> str:
+        """What the other side is called: "PostgreSQL", or its address, or nothing."""
+        return next((index.labels[p] for p in self.products if p in index.labels), "")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(one.text for one in self.raised)
+
+    @property
+    def frames(self) -> list[Frame]:
+        """From the outermost to the one that raised, of the exception raised first."""
+        root = next((one for one in reversed(self.raised) if one.frames), None)
+        return root.frames if root else self.event.frames
+
+    @property
+    def app_frame(self) -> Frame | None:
+        """The innermost frame of the application."""
+        for one in reversed(self.raised):
+            found = next((f for f in reversed(one.frames) if in_app(f)), None)
+            if found is not None:
+                return found
+        return next((f for f in reversed(self.event.frames) if in_app(f)), None)
+
+
+def case_of(event: Event, history: History) -> Case:
+    raised = [_raised(number, item) for number, item in reversed(list(enumerate(event.exceptions)))]
+    if not raised and event.message:
+        item = ExceptionItem(value=event.message, frames=event.frames)
+        raised = [Raised(0, item, event.message[:text_chars_max], [])]
+    case = Case(event, history, raised)
+    case.products = _products(case)
+    case.address = _address(case)
+    if not case.products:
+        port = case.address.rpartition(":")[2]
+        known = index.port_products.get(int(port)) if port.isdecimal() and len(port) < 6 else None
+        case.products = {known: None} if known else {}
+    case.peer = next((index.peer_of(product) for product in case.products), "")
+    case.inputs = inputs_of(event.request)
+    for one in raised:
+        for rule, fact in _clues(one, case):
+            case.clues.setdefault(rule.id, []).append(fact)
+    return case
+
+
+# ---- one exception -------------------------------------------------------------------------------
+
+
+def _raised(number: int, item: ExceptionItem) -> Raised:
+    text = item.value[:text_chars_max]
+    data = item.mechanism.data if item.mechanism else {}
+    one = Raised(number, item, text, _class_names(item, data, text))
+    one.sqlstate = _text_of(data.get("sqlstate")) or _sqlstate(one)
+    one.code = data.get("code")
+    one.peer = _text_of(data.get("peer"))
+    attrs = data.get("attrs")
+    one.attrs = attrs if isinstance(attrs, dict) else {}
+    one.errno = _errno(one, item, data)
+    return one
+
+
+_wrapped = re.compile(r"\(([A-Za-z_][\w.]{2,100})\) ")
+
+
+def _class_names(item: ExceptionItem, data: dict[str, Json], text: str) -> list[tuple[str, str]]:
+    names = [(item.module, item.type.rpartition(".")[2])] if item.type else []
+    if "." in item.type and not item.module:  # other languages put the package into the type
+        names = [(item.type.rpartition(".")[0], item.type.rpartition(".")[2])]
+    if "::" in item.type:
+        names = [(item.type.rpartition("::")[0].replace("::", "."), item.type.rpartition("::")[2])]
+    mro = data.get("mro")
+    for entry in mro[:30] if isinstance(mro, list) else []:
+        if isinstance(entry, str):
+            module, _, name = entry.rpartition(".")
+            names.append((module or "builtins", name))
+    if item.type and not item.module and item.type in _builtin_names:
+        names.append(("builtins", item.type))
+    if not mro:
+        names.extend(("builtins", base) for base in _builtin_bases.get(item.type, ()))
+    inner = _wrapped.match(text)  # "(psycopg.errors.UndefinedTable) relation ..." as SQLAlchemy writes it
+    if inner:
+        module, _, name = inner[1].rpartition(".")
+        names.append((module, name))
+    return list(dict.fromkeys(names))
+
+
+_builtin_names: Final = frozenset(name for name in dir(builtins) if name[:1].isupper())
+_builtin_bases: Final[dict[str, tuple[str, ...]]] = {
+    "ConnectionRefusedError": ("ConnectionError", "OSError"),
+    "ConnectionResetError": ("ConnectionError", "OSError"),
+    "BrokenPipeError": ("ConnectionError", "OSError"),
+    "ModuleNotFoundError": ("ImportError",),
+    "JSONDecodeError": ("ValueError",),
+    "UnicodeDecodeError": ("ValueError",),
+}
+
+
+def _text_of(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _sqlstate(one: Raised) -> str:
+    for module, name in one.classes:
+        if index.root_of(module) in _postgres and name in sqlstate_by_class:
+            return sqlstate_by_class[name]
+    found = _state_text.search(one.text)
+    return found[1] if found else ""
+
+
+_postgres: Final = {"psycopg", "psycopg2", "asyncpg", "PG"}
+_state_text = re.compile(r"\bSQLSTATE\[?:? ?([0-9A-Z]{5})\b")
+
+
+def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
+    code = data.get("verify_code")
+    if isinstance(code, int) and code:
+        return f"X509_{code}"
+    if one.named("SSLError", "SSLCertVerificationError") or "ssl" in one.roots:
+        return ""  # OpenSSL's numbers are not the system's
+    meta = item.mechanism.meta.get("errno") if item.mechanism else None
+    if isinstance(meta, dict):
+        name, number = meta.get("name"), meta.get("number")
+        if isinstance(name, str) and name:
+            return name
+        if isinstance(number, int):
+            return _errno_name(number, one)
+    found = _errno_text.search(one.text)
+    if found:
+        return _errno_name(int(found[1]), one)
+    named = _errno_word.search(one.text) or _errno_word.search(item.type)
+    return named[1] if named and named[1] in _errno_names else ""
+
+
+_errno_text = re.compile(r"\[Errno (-?\d{1,4})\]")
+_errno_word = re.compile(r"\b(E[A-Z]{3,14})\b")
+_errno_names: Final = frozenset(errnos.errorcode.values())
+_resolver: Final = {-2: "EAI_NONAME", -3: "EAI_AGAIN", -4: "EAI_FAIL", -5: "EAI_NODATA", -9: "EAI_ADDRFAMILY"}
+
+
+def _errno_name(number: int, one: Raised) -> str:
+    if number < 0 or one.named("gaierror"):
+        return _resolver.get(number, "")
+    return errnos.errorcode.get(number, "")
+
+
+# ---- the other side ------------------------------------------------------------------------------
+
+
+def _products(case: Case) -> dict[str, None]:
+    found: dict[str, None] = {}
+    for one in case.raised:
+        for module, _ in one.classes:
+            product = index.products.get(index.root_of(module))
+            if product:
+                found[product] = None
+    if found:
+        return found
+    # asyncpg and others raise plain socket errors: the library's frames tell
+    if any(one.errno or one.named("OSError", "TimeoutError", "ConnectionError") for one in case.raised):
+        for frame in reversed(case.frames[-frames_max:]):
+            product = index.products.get(index.root_of(frame.module))
+            if product and not in_app(frame):
+                return {product: None}
+    return {}
+
+
+_addresses: Final = (
+    re.compile(r'server at "([^"]{1,200})"(?: \([^)]*\))?, port (\d{1,5})'),
+    re.compile(r"host='([^']{1,200})', port=(\d{1,5})"),
+    re.compile(r"\('([\w.:\-]{1,200})', (\d{1,5})"),
+    re.compile(
+        r"(?:onnecting to|connect to(?: host)?|onnection to|dial tcp|ECONNREFUSED) \[?([\w.\-:]{1,200}?)\]?:(\d{1,5})\b"
+    ),
+    re.compile(r"Can't connect to \w+ server on '([\w.\-:]{1,200}?)(?::(\d+))?'"),
+)
+_url = re.compile(r"\bhttps?://([\w.\-]{1,200})(?::(\d{1,5}))?")
+
+
+def _address(case: Case) -> str:
+    for one in reversed(case.raised):
+        if one.peer:
+            return one.peer
+    for one in reversed(case.raised):
+        for pattern in _addresses:
+            found = pattern.search(one.text)
+            if found:
+                return f"{found[1]}:{found[2]}" if found[2] else found[1]
+    for one in reversed(case.raised):
+        found = _url.search(one.text)
+        if found:
+            return f"{found[1]}:{found[2] or '80'}"
+    return ""
+
+
+# ---- what the tables say -------------------------------------------------------------------------
+
+
+def _clues(one: Raised, case: Case) -> Iterator[tuple[Rule, Fact]]:
+    source = f"exception[{one.number}]"
+    for rule, fact in (*_code_clues(one, case, source), *_class_clues(one, source), *_text_clues(one, case, source)):
+        if not (rule.peer == "database" and case.peer == "http"):
+            yield rule, fact
+
+
+def _code_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
+    at = f" at {case.address}" if case.address else ""
+    if one.errno:
+        rule = index.by_errno(one.errno, case.peer)
+        if rule:
+            text = f"{_errno_words.get(one.errno, 'the system reported')}{at} ({one.errno})"
+            if one.errno.startswith("X509_"):
+                text = f"the certificate{at} failed the check (verify code {one.errno[5:]})"
+            yield rule, Fact("errno", case.address or one.type, one.errno, "decisive", f"{source}.mechanism", text)
+    if one.sqlstate:
+        rule = index.by_sqlstate(one.sqlstate)
+        if rule:
+            text = f"{case.product or 'the database'}{at} answered SQLSTATE {one.sqlstate}: {_line(one.text)}"
+            yield (
+                rule,
+                Fact("sqlstate", case.product, one.sqlstate, "decisive", f"{source}.mechanism.data.sqlstate", text),
+            )
+    yield from _driver_codes(one, case, source)
+    yield from _reply_clues(one, case, source)
+
+
+_errno_words: Final = {
+    "ECONNREFUSED": "the connection was refused",
+    "ETIMEDOUT": "the connection timed out",
+    "ECONNRESET": "the connection was reset",
+    "EPIPE": "the connection was closed by the other side",
+    "EHOSTUNREACH": "there is no route",
+    "ENETUNREACH": "the network cannot be reached",
+    "ENOSPC": "no space is left on the device",
+    "EMFILE": "the process has too many open files",
+    "ENFILE": "the system has too many open files",
+    "ENOENT": "no such file or directory",
+    "EACCES": "permission was denied",
+    "EAI_NONAME": "the host name does not resolve",
+    "EAI_AGAIN": "the DNS resolver did not answer",
+}
+_number_text = re.compile(r"(?:\([\w.]+\) )?\(?(\d{4})(?:,| \()")
+
+
+def _driver_codes(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
+    if "mysql" in case.products:
+        found = _number_text.match(one.text)
+        number = one.code if isinstance(one.code, int) else int(found[1]) if found else 0
+        rule = index.by_mysql(number)
+        if number == 1366 and "Incorrect string value" in one.text:
+            rule = None  # two meanings: the text table knows this one
+        if rule:
+            yield (
+                rule,
+                Fact(
+                    "mysql",
+                    "MySQL",
+                    str(number),
+                    "decisive",
+                    f"{source}.mechanism.data.code",
+                    f"MySQL answered {number}: {_line(one.text)}",
+                ),
+            )
+    elif isinstance(one.code, str) and one.code.startswith("SQLITE_") and one.code != "SQLITE_ERROR":
+        rule = index.by_sqlite(one.code)
+        if rule:
+            yield (
+                rule,
+                Fact(
+                    "sqlite",
+                    "SQLite",
+                    one.code,
+                    "decisive",
+                    f"{source}.mechanism.data.code",
+                    f"SQLite answered {one.code}: {_line(one.text)}",
+                ),
+            )
+
+
+_replies: Final = (
+    re.compile(r"\b([45]\d\d) (?:Client|Server) Error\b"),
+    re.compile(r"(?:Client|Server) error '([45]\d\d) "),
+    re.compile(r"HTTP Error ([45]\d\d)\b"),
+    re.compile(r"^([45]\d\d), message="),
+    re.compile(r"An error occurred \((\w+(?:\.\w+)*)\) when calling"),
+    re.compile(r"StatusCode\.([A-Z_]+)"),
+    re.compile(r"too many ([45]\d\d) error responses"),
+    re.compile(r"[Ss]tatus code:? ([45]\d\d)\b"),
+)
+
+
+def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
+    code = next((str(one.attrs[k]) for k in ("status_code", "status", "code") if isinstance(one.attrs.get(k), int)), "")
+    if not code and isinstance(one.code, str | int) and "http" in case.products:
+        code = str(one.code)
+    if not (code and index.by_reply(code)):
+        code = next((found[1] for pattern in _replies if (found := pattern.search(one.text))), "")
+    rule = index.by_reply(code) if code else None
+    if rule:
+        who = case.address or "another service"
+        text = f"{who} answered {code}"
+        yield rule, Fact("reply", case.address, code, "decisive", f"{source}.value", text)
+
+
+_soft: Final = frozenset(
+    "ValueError RuntimeError AssertionError LookupError SystemError EOFError ImportError Error ErrorException "
+    "IllegalStateException IllegalArgumentException InvalidOperationException".split()
+)
+
+
+def _class_clues(one: Raised, source: str) -> Iterator[tuple[Rule, Fact]]:
+    for module, name in one.classes:
+        rules = [rule for needle, rule in index.by_class(module, name) if needle in one.text]
+        for rule in rules:
+            soft = rule.weak_class or name in _soft or name != one.type
+            strength: Strength = "strong" if soft else "decisive"
+            said = f"{one.type}: {_line(one.text)}" if one.text else one.type
+            yield (
+                rule,
+                Fact("class", f"{module}.{name}" if module else name, one.type, strength, f"{source}.type", said),
+            )
+        if rules:
+            return
+
+
+def _text_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
+    for needle, rule in index.by_text(one.text, case.products):
+        product = next((p for p in case.products if f"{p}|{needle}" in rule.texts), "")
+        strength: Strength = "decisive" if product else "strong"
+        yield rule, Fact("message", product or one.type, needle, strength, f"{source}.value", _line(one.text))
+
+
+def _line(text: str, chars: int = 160) -> str:
+    """The first line of a message, cut, for a sentence."""
+    line = text.strip().partition("\n")[0].strip()
+    return line if len(line) <= chars else line[: chars - 1] + "…"

@@ -1,0 +1,160 @@
+"""Diagnose: an Event and what surrounds it become a Diagnosis, by the ordered decision list in ``rules``.
+
+Deterministic, offline, without weights: the first rule with a match and without a veto decides, the rest become "also
+seen". It never raises: whatever an event holds, there is a Diagnosis, if need be one that says what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from fivehundred.diagnosis import sentence
+from fivehundred.diagnosis.case import Case, case_of
+from fivehundred.diagnosis.model import Confidence, Diagnosis, Fact, History
+from fivehundred.diagnosis.rules.base import Finder, Rule
+from fivehundred.diagnosis.rules.order import rules
+from fivehundred.diagnosis.runbook import runbook
+from fivehundred.event import Event
+
+facts_max: Final = 12  # shown with a diagnosis
+also_max: Final = 8
+no_history: Final = History()
+
+
+def diagnose(event: Event, history: History = no_history) -> Diagnosis:
+    try:
+        case = case_of(event, history)
+        decided = _decide(case)
+        return replace(decided, runbook=runbook(case, decided))
+    except Exception as e:  # the edge: an event that trips a rule must not be lost for it
+        return sentence.undecided(event, f"the rules failed on this event with {type(e).__name__}")
+
+
+@dataclass(slots=True)
+class _Match:
+    rule: Rule
+    facts: list[Fact]
+    confirming: list[Fact] = field(default_factory=list)
+
+
+def _decide(case: Case) -> Diagnosis:
+    matches: list[_Match] = []
+    ruled_out: list[str] = []
+    for rule in rules:
+        facts = _facts_for(rule, case)
+        if not facts:
+            continue
+        vetoed = _vetoes(rule, case)
+        if vetoed:
+            ruled_out.extend(vetoed)
+            continue
+        matches.append(_Match(rule, facts))
+    if not matches:
+        return sentence.undecided(case.event, _missing_for_anything(case), ruled_out)
+    chosen = _chosen(matches, case)
+    chosen.confirming = _found(chosen.rule.confirms, case)
+    return _diagnosis(chosen, matches, ruled_out, case)
+
+
+def _facts_for(rule: Rule, case: Case) -> list[Fact]:
+    return [*case.clues.get(rule.id, ()), *_found(rule.when, case)]
+
+
+def _found(finder: Finder | None, case: Case) -> list[Fact]:
+    """What a finder finds, asked once per case."""
+    if finder is None:
+        return []
+    name = f"{finder.__module__}.{finder.__qualname__}"
+    if name not in case.found:
+        case.found[name] = tuple(finder(case))
+    return list(case.found[name])
+
+
+def _vetoes(rule: Rule, case: Case) -> list[str]:
+    return [f"Not {veto.twin}: {facts[0].text}." for veto in rule.vetoes if (facts := _found(veto.find, case))]
+
+
+def _chosen(matches: list[_Match], case: Case) -> _Match:
+    """The first in order; but one that rests on weak words alone gives way to a later one that a code states."""
+    first = matches[0]
+    if any(fact.strength != "weak" for fact in first.facts):
+        return first
+    return next((match for match in matches if any(fact.strength == "decisive" for fact in match.facts)), first)
+
+
+# ---- confidence ----------------------------------------------------------------------------------
+
+_of_exception: Final = frozenset({"errno", "sqlstate", "mysql", "sqlite", "class", "message", "reply"})
+
+
+def _confidence(match: _Match) -> Confidence:
+    """certain: decisive and confirmed; likely: decisive, or two strong; possible: one strong alone."""
+    facts = [*match.facts, *match.confirming]
+    decisive = any(fact.strength == "decisive" for fact in facts)
+    # the class, the code and the text of one exception are one observation, not three
+    seen = {
+        "exception" if fact.kind in _of_exception else f"{fact.kind}:{fact.subject}"
+        for fact in facts
+        if fact.strength != "weak"
+    }
+    if decisive:
+        return "certain" if len(seen) > 1 else "likely"
+    if len(seen) > 1 or (len({f.kind for f in facts if f.strength == "strong"}) > 1):
+        return "likely"
+    return "possible"
+
+
+# ---- the answer ----------------------------------------------------------------------------------
+
+_order: Final = {"decisive": 0, "strong": 1, "weak": 2}
+
+
+def _diagnosis(match: _Match, matches: list[_Match], ruled_out: list[str], case: Case) -> Diagnosis:
+    rule = match.rule
+    evidence = _evidence([*match.facts, *match.confirming])
+    nots = [f"Not {veto.twin}: {facts[0].text}." for veto in rule.nots if (facts := _found(veto.find, case))]
+    out = list(dict.fromkeys([*nots, *ruled_out]))
+    decided = Diagnosis(
+        cause=rule.cause,
+        confidence=_confidence(match),
+        transient=rule.transient,
+        rule=rule.id,
+        sentence="",
+        advice=sentence.advice(rule, evidence),
+        retry=sentence.retry(rule),
+        evidence=evidence,
+        ruled_out=tuple(out[:facts_max]),
+        also=tuple(other.rule.id for other in matches if other.rule is not rule)[:also_max],
+        missing=tuple(_missing(case, rule)),
+    )
+    return replace(decided, sentence=sentence.whole(case, rule, decided))
+
+
+def _evidence(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """The strongest first, each text once."""
+    found: dict[str, Fact] = {}
+    for fact in sorted(facts, key=lambda fact: _order[fact.strength]):
+        found.setdefault(fact.text, fact)
+    return tuple(found.values())[:facts_max]
+
+
+def _missing(case: Case, rule: Rule) -> list[str]:
+    if case.ours:
+        missing = []
+        if rule.peer == "database" or rule.id.startswith(("database.", "overload.pool")):
+            if not case.ours.get("pools"):
+                missing.append("pool states and past successes: show the pool to the Guard with guard.watch(engine)")
+            if not case.ours.get("probes") and case.address:
+                missing.append(f"a probe of {case.address}: the Guard asks the peers that the exception names")
+        return missing
+    return ["resources, probes and pool states at that moment: install the Guard beside the present SDK"]
+
+
+def _missing_for_anything(case: Case) -> str:
+    if not case.event.exceptions:
+        return "the event holds no exception, only a message"
+    if not case.frames:
+        return "no code, class or text in it is known, and it has no stack"
+    return "no code, class or text in it is known, and no frame of the application stands in its stack"

@@ -1,0 +1,45 @@
+"""Which frames are the application's, and what their source lines say. Reads what was captured, opens no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fivehundred.event import Frame
+
+
+def in_app(frame: Frame) -> bool:
+    if frame.in_app is not None:
+        return frame.in_app
+    path = frame.abs_path or frame.filename
+    foreign = ("site-packages", "dist-packages", "/lib/python", "node_modules")
+    return not (path.startswith("<frozen") or any(part in path for part in foreign))
+
+
+def root(frame: Frame) -> str:
+    """The root package of a frame, from its module or, when that is missing, from its path."""
+    if frame.module:
+        return frame.module.partition(".")[0]
+    path = frame.abs_path or frame.filename
+    for folder in ("site-packages/", "dist-packages/"):
+        if folder in path:
+            return path.rpartition(folder)[2].partition("/")[0].removesuffix(".py")
+    name = path.rpartition("/")[2].removesuffix(".py")
+    parent = path.rpartition("/")[0].rpartition("/")[2]
+    return parent if name == "__init__" or parent in ("json", "re", "xml", "asyncio", "concurrent", "http") else name
+
+
+def before(frame: Frame, lines: int = 6) -> str:
+    """The lines just above the failing one, and that line itself."""
+    return "\n".join([*frame.pre_context[-lines:], frame.context_line])
+
+
+def where(frame: Frame) -> str:
+    """ "shop/views.py:42 in checkout"."""
+    place = frame.filename or frame.module or "?"
+    line = f":{frame.lineno}" if frame.lineno is not None else ""
+    return f"{place}{line}" + (f" in {frame.function}" if frame.function else "")
+
+
+def application(frames: list[Frame]) -> Iterator[Frame]:
+    """Frames of the application, the innermost first."""
+    return (frame for frame in reversed(frames) if in_app(frame))

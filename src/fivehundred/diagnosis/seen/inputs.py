@@ -1,0 +1,134 @@
+"""The request's values against what the exception says: where it came from, without any suspicion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fivehundred.diagnosis import statements, taint
+from fivehundred.diagnosis.frames import application, before
+from fivehundred.diagnosis.model import Fact
+from fivehundred.diagnosis.taint import Input
+
+if TYPE_CHECKING:
+    from fivehundred.diagnosis.case import Case
+
+Facts = Iterator[Fact]
+
+
+def _spoken_of(case: Case) -> Iterator[Input]:
+    """Inputs that the messages repeat: short ones only where they stand in quotes."""
+    text = case.text
+    for one in case.inputs:
+        value = one.value.strip()
+        if one.where == "header" or len(value) > 500:
+            continue
+        if (len(value) >= 4 and value in text) or (
+            value and re.search(rf"(?<!\w)['\"]?{re.escape(value)}['\"]?(?!\w)", text)
+        ):
+            yield one
+
+
+def value_in_request(case: Case) -> Facts:
+    for one in _spoken_of(case):
+        shown = one.value.strip()[:60]
+        yield Fact(
+            "input",
+            one.label,
+            shown,
+            "strong",
+            f"request.{one.where}",
+            f"{shown!r} is the value of {one.label}",
+            None,
+            True,
+        )
+        return
+
+
+def value_not_in_request(case: Case) -> Facts:
+    if case.event.request is not None and not any(True for _ in _spoken_of(case)):
+        yield Fact(
+            "input",
+            "request",
+            "absent",
+            "strong",
+            "request",
+            "the offending text stands in no value of the request",
+            None,
+            True,
+        )
+
+
+def value_is_harmless(case: Case) -> Facts:
+    for one in _spoken_of(case):
+        if not re.search(r"['\"`;<>{}|]|\.\./|--", one.value):
+            yield Fact(
+                "input",
+                one.label,
+                "harmless",
+                "strong",
+                f"request.{one.where}",
+                f"{one.label} carries no sign of one",
+                None,
+                True,
+            )
+            return
+
+
+def input_unchecked(case: Case) -> Facts:
+    """A conversion or look-up of the language that failed on a value that the request brought."""
+    if not any(
+        one.named("ValueError", "KeyError", "OverflowError", "InvalidOperation", "IndexError", "TypeError", "error")
+        for one in case.raised
+    ):
+        return
+    for one in _spoken_of(case):
+        shown = one.value.strip()[:60]
+        yield Fact(
+            "input",
+            one.label,
+            shown,
+            "decisive",
+            f"request.{one.where}",
+            f"{shown!r} in the message is the value of {one.label}",
+        )
+        return
+
+
+def name_came_from_request(case: Case) -> Facts:
+    """A column or table that a request names is unchecked input, no missing migration."""
+    name = statements.missing_name(case)
+    for one in case.inputs:
+        if name and one.value.strip() == name:
+            yield Fact(
+                "input",
+                one.label,
+                name,
+                "decisive",
+                f"request.{one.where}",
+                f"the unknown name {name!r} is the value of {one.label}",
+                None,
+                True,
+            )
+            return
+
+
+def parsed_from_request(case: Case) -> Facts:
+    """What the parser was given came with the request."""
+    frame = next(application(case.frames), None)
+    if frame is None or case.event.request is None:
+        return
+    source = before(frame)
+    if re.search(r"open\(|read_text|\.conf|config|settings|Path\(", source, re.IGNORECASE):
+        return
+    if re.search(r"request|\bbody\b|payload|upload|get_data|form|\bdata\b", source) and case.event.request.data not in (
+        None,
+        "",
+        {},
+    ):
+        yield Fact("frame", frame.function, "request", "strong", "frames", "the text came with the request", None, True)
+
+
+def filter_inputs(inputs: list[Input], text: str) -> list[Input]:
+    return list(taint.standing_in(inputs, text))

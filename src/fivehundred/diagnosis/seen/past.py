@@ -1,0 +1,79 @@
+"""What changed and what happened before: the difference from the last good start, and the Console's history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fivehundred.diagnosis.model import Fact
+from fivehundred.event import Json
+
+if TYPE_CHECKING:
+    from fivehundred.diagnosis.case import Case
+
+Facts = Iterator[Fact]
+
+
+def _changes(case: Case) -> Iterator[tuple[str, dict[str, Json], str]]:
+    """(name, change, where it stands)."""
+    changed = case.ours.get("changed")
+    for number, change in enumerate(changed[:100] if isinstance(changed, list) else []):
+        if isinstance(change, dict):
+            yield (
+                str(change.get("name") or change.get("what") or "")[:200],
+                change,
+                f"contexts.fivehundred.changed[{number}]",
+            )
+
+
+def address_changed(case: Case) -> Facts:
+    for name, _, source in _changes(case):
+        if re.search(r"URL|URI|DSN|HOST|PORT|ADDR|SERVER|ENDPOINT|DATABASE|DB", name, re.IGNORECASE):
+            yield Fact("change", name, "changed", "decisive", source, f"{name} has changed since the last start")
+            return
+
+
+def signature_after_change(case: Case) -> Facts:
+    if "security.forged_token" not in case.clues:
+        return
+    for name, _, source in _changes(case):
+        if re.search(r"SECRET|KEY|SALT|SIGN|TOKEN|JWT", name, re.IGNORECASE):
+            text = f"the secret {name} has changed since the last start"
+            yield Fact("change", name, "changed", "decisive", source, text, None, True)
+            return
+
+
+def many_fail_signature(case: Case) -> Facts:
+    for fact in case.clues.get("security.forged_token", ())[:1]:
+        yield Fact("class", fact.subject, fact.value, "strong", fact.source, f"the signature is refused ({fact.value})")
+
+
+def others_pass(case: Case) -> Facts:
+    """A secret that did not change is known only where the Guard compares starts."""
+    if "changed" in case.ours and not any(True for _ in signature_after_change(case)):
+        yield Fact(
+            "change",
+            "secret",
+            "same",
+            "strong",
+            "contexts.fivehundred.changed",
+            "no secret has changed since the last start",
+            None,
+            True,
+        )
+
+
+def only_old_releases(case: Case) -> Facts:
+    newest, own = case.history.newest_release, case.event.release
+    if newest and own and own != newest and newest not in case.history.releases:
+        yield Fact(
+            "history",
+            "release",
+            own,
+            "strong",
+            "history",
+            f"only {own} is hit, the newest release {newest} is not",
+            None,
+            True,
+        )

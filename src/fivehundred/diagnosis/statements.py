@@ -1,0 +1,112 @@
+"""The failing SQL statement, wherever the event holds it. Parameters are left out: a value among them is harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from fivehundred.diagnosis.frames import application
+
+if TYPE_CHECKING:
+    from fivehundred.diagnosis.case import Case
+
+chars_max: Final = 8_000
+_begins: Final = (
+    r"\s*(?:--[^\n]*\n\s*)*(?:select|insert|update|delete|with|merge|replace|call|exec|create|alter|drop)\b"
+)
+_not_about_statements: Final = ("08", "57", "53", "28", "23", "3D", "40", "55", "58")
+_sql_products: Final = frozenset({"postgresql", "mysql", "sqlite", "oracle", "odbc", "clickhouse", "cassandra"})
+_sql_roots: Final = frozenset(
+    {"sqlalchemy", "django", "peewee", "tortoise", "ponyorm", "duckdb", "java", "PG", "ActiveRecord"}
+)
+
+
+def about_a_statement(case: Case) -> bool:
+    """Whether a database refused a statement for what it says, and not for the state that it is in."""
+    states = [one.sqlstate for one in case.raised if one.sqlstate]
+    if states:
+        return not any(state.startswith(_not_about_statements) for state in states)
+    if any(
+        rule in case.clues for rule in ("database.refused", "overload.connections", "overload.pool", "bug.duplicate")
+    ):
+        return False
+    known = bool(_sql_products & set(case.products)) or any(one.roots & _sql_roots for one in case.raised)
+    return known or "[SQL: " in case.text or "SQL syntax" in case.text
+
+
+def of(case: Case) -> Iterator[tuple[str, str]]:
+    """(where it was found, the statement), the surest place first."""
+    for one in case.raised:
+        found = re.search(
+            r"\[SQL: (.*?)\](?:\n\[parameters|\n\(Background|\Z|\n)", one.item.value[:chars_max], re.DOTALL
+        )
+        if found:
+            yield f"exception[{one.number}].value", found[1]
+    entries = case.ours.get("sql")
+    for number, entry in enumerate(entries[-5:] if isinstance(entries, list) else []):
+        statement = entry.get("statement") if isinstance(entry, dict) else None
+        if isinstance(statement, str):
+            yield f"contexts.fivehundred.sql[{number}]", statement[:chars_max]
+    for one in case.raised:
+        found = re.search(r"^LINE \d+: (.*)$", one.text, re.MULTILINE)
+        if found:
+            yield f"exception[{one.number}].value", found[1].strip(".")
+    yield from _variables(case)
+    yield from _crumbs(case)
+
+
+def _variables(case: Case) -> Iterator[tuple[str, str]]:
+    """Local variables of the application's innermost frames that look like a statement."""
+    for depth, frame in enumerate(application(case.frames)):
+        if depth >= 4:
+            return
+        for name, value in list(frame.vars.items())[:50]:
+            if isinstance(value, str):
+                text = value.strip("'\"") if value[:1] == value[-1:] else value
+                if re.match(_begins, text, re.IGNORECASE):
+                    yield f"the variable {name} of {frame.function}", text[:chars_max]
+
+
+def _crumbs(case: Case) -> Iterator[tuple[str, str]]:
+    for crumb in case.event.breadcrumbs[-5:]:
+        if crumb.category in ("query", "sql", "db", "db.sql.query") and re.match(_begins, crumb.message, re.IGNORECASE):
+            yield "breadcrumbs", crumb.message[:chars_max]
+
+
+def is_whole(value: str, statement: str) -> bool:
+    """An application that runs whole statements of its users (a console) injects nothing."""
+    return value.strip().rstrip(";") == statement.strip().rstrip(";")
+
+
+def stopped_at(case: Case) -> Iterator[str]:
+    """The token at which the parser gave up, as SQLite and MySQL say it."""
+    for one in case.raised:
+        for pattern in (
+            r'near "([^"]{1,200})": syntax error',
+            r"unrecognized token: \"(.{1,200})\"",
+            r"syntax to use near '(.{1,200}?)' at line",
+        ):
+            found = re.search(pattern, one.text, re.DOTALL)
+            if found:
+                yield found[1]
+
+
+def missing_name(case: Case) -> str:
+    """The table, column or function that a database does not know; empty when it does not say."""
+    patterns = (
+        r'relation "([^"]{1,200})" does not exist',
+        r'column "?([\w.]{1,200})"? (?:of relation "[^"]+" )?does not exist',
+        r"function ([\w.]{1,200})\(.*\) does not exist",
+        r'schema "([^"]{1,200})" does not exist',
+        r"no such (?:table|column|index): ([\w.]{1,200})",
+        r"has no column named (\w{1,200})",
+        r"Table '([\w.]{1,200})' doesn't exist",
+        r"Unknown column '([\w.]{1,200})'",
+    )
+    for one in case.raised:
+        for pattern in patterns:
+            found = re.search(pattern, one.text)
+            if found:
+                return found[1]
+    return ""
