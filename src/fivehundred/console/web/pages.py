@@ -34,6 +34,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/looks", edge.post(console.looks), methods=["POST"]),
         Route("/live", live.Live(site).endpoint),
         Route("/static/{name}", edge.page(static)),
+        Route("/favicon.ico", edge.page(favicon)),
         Route("/{path:path}", edge.page(edge.missing)),  # the last one of all
     ]
 
@@ -113,6 +114,11 @@ def static(request: Request) -> Response:
     answer = render.packed(request, (render.HERE / "static" / name).read_bytes(), kind)
     answer.headers["cache-control"] = _YEAR
     return answer
+
+
+def favicon(request: Request) -> Response:
+    """Where browsers look on pages that are no HTML."""
+    return RedirectResponse(render.asset("mark.svg"), 302, {"cache-control": "public, max-age=86400"})
 
 
 _LOST = ("dropped", "refused", "malformed", "lost_by_sender")

@@ -1,0 +1,123 @@
+"""A real Chromium in front of the real pages, and axe-core, which is fetched once into a folder that git ignores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.console.face import Face, wire
+
+root = Path(__file__).parents[2]
+kinds = (
+    ("ZeroDivisionError", "division by zero", "bug"),
+    ("OperationalError", "connection to server at 127.0.0.1, port 5432 failed: Connection refused", "database"),
+    ("KeyError", "'STRIPE_API_KEY'", "misconfiguration"),
+    ("TimeoutError", "QueuePool limit of size 5 overflow 10 reached, connection timed out", "overload"),
+    ("ProgrammingError", "syntax error at or near OR", "security"),
+    ("RuntimeError", "worker exited", "unknown"),
+)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core. FIVEHUNDRED_AXE names the file when it is somewhere else."""
+    found = Path(os.environ.get("FIVEHUNDRED_AXE", root / ".cache/axe/node_modules/axe-core/axe.min.js"))
+    if not found.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("axe-core is not there: set FIVEHUNDRED_AXE to axe.min.js, or install npm")
+        folder = root / ".cache/axe"
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([npm, "install", "--prefix", str(folder), "axe-core@4"], check=True, capture_output=True)
+    return found.read_text()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = os.environ.get("FIVEHUNDRED_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()
+
+
+class Served:
+    """The pages behind a real server on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.face = Face(folder)
+        self._server = uvicorn.Server(uvicorn.Config(self.face.app, port=0, log_level="warning", lifespan="off"))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(10)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path)
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def served(empty: Served) -> Served:
+    """Thirty faults of all causes; the first one has eight events."""
+    fill(empty.face)
+    return empty
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same, shared by the tests that change nothing."""
+    served = Served(tmp_path_factory.mktemp("still"))
+    fill(served.face)
+    yield served
+    served.close()
+
+
+def fill(face: Face) -> None:
+    for number in range(30):
+        kind, message, cause = kinds[number % len(kinds)]
+        raws = [wire(kind=f"{kind}{number or ''}", message=message) for _ in range(8 if number == 0 else 1)]
+        face.add(*raws, cause=cause, ago_s=60 + number * 600)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a page in a fresh context and fails the test when the browser complains about anything."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opener(url: str, *, width: int = 1366, height: int = 850, scheme: str = "light", scripts: bool = True) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            java_script_enabled=scripts,
+            bypass_csp=False,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(5_000)
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.goto(url)
+        return page
+
+    yield opener
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,205 @@
+"""What only a browser can tell: where things stand, the keyboard, live updates, accessibility, no scripts at all."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Served
+from tests.console.face import wire
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+paths = (
+    "/",
+    "/faults",
+    "/faults/1",
+    "/faults/1/events",
+    "/projects",
+    "/losses",
+    "/malformed",
+    "/help",
+    "/faults?q=x:y",
+)
+
+
+def bottom(page: Page, selector: str) -> float:
+    box = page.locator(selector).first.bounding_box()
+    assert box
+    return box["y"] + box["height"]
+
+
+# ---- layout --------------------------------------------------------------------------------------
+
+
+def test_the_failing_line_stands_above_the_fold(still: Served, open_page: Open) -> None:
+    page = open_page(f"{still.url}/faults/1")
+    assert bottom(page, ".code .fails") <= 600
+    assert bottom(page, ".vals") <= 850
+
+
+def test_the_first_screen_of_the_list_shows_fourteen_faults(still: Served, open_page: Open) -> None:
+    page = open_page(f"{still.url}/faults")
+    rows = page.locator("tr[data-fault]")
+    boxes = [rows.nth(n).bounding_box() for n in range(14)]
+    assert all(box and box["y"] + box["height"] <= 850 and 32 <= box["height"] <= 36 for box in boxes)
+
+
+@pytest.mark.parametrize("path", paths)
+@pytest.mark.parametrize("width", [390, 768, 1366])
+def test_no_page_scrolls_sideways(still: Served, open_page: Open, path: str, width: int) -> None:
+    page = open_page(f"{still.url}{path}", width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_page_needs_at_most_eight_requests(still: Served, open_page: Open) -> None:
+    page = open_page("about:blank")
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.goto(f"{still.url}/faults/1", wait_until="load")
+    page.wait_for_timeout(300)
+    assert len(asked) <= 8, asked
+
+
+# ---- accessibility -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_axe_finds_no_violation(still: Served, open_page: Open, axe: str, scheme: str, width: int) -> None:
+    page = open_page(f"{still.url}/", width=width, scheme=scheme)
+    event = still.face.store().fault(1, now=time.time()).fault.last_event_id
+    for path in (*paths, f"/events/{event}"):
+        page.goto(f"{still.url}{path}")
+        page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true })")
+        page.evaluate(axe)  # through the debugger: the page's policy lets no foreign script in
+        found: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
+        said = [(v["id"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found["violations"]]
+        assert said == [], f"{path}: {json.dumps(said, indent=1)}"
+
+
+def test_the_waiting_page_has_no_violation_either(empty: Served, open_page: Open, axe: str) -> None:
+    page = open_page(f"{empty.url}/")
+    page.evaluate(axe)
+    assert page.evaluate("axe.run().then(r => r.violations.map(v => v.id))") == []
+
+
+# ---- live ----------------------------------------------------------------------------------------
+
+
+def test_the_first_event_flips_the_waiting_page(empty: Served, open_page: Open) -> None:
+    page = open_page(f"{empty.url}/")
+    expect(page.get_by_text("Waiting for the first event", exact=True)).to_be_visible()
+    page.wait_for_timeout(300)
+    empty.face.add(wire())
+    expect(page.get_by_text("Failing now")).to_be_visible()
+
+
+def test_a_new_fault_waits_behind_a_pill_and_no_row_moves(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults")
+    page.wait_for_timeout(300)
+    before = page.locator("tr[data-fault]").evaluate_all("rows => rows.map(r => r.dataset.fault)")
+    served.face.add(*(wire(kind=f"Brand{n}") for n in range(3)), ago_s=0)
+    pill = page.get_by_role("status").filter(has_text="3 new")
+    expect(pill).to_be_visible()
+    assert page.locator("tr[data-fault]").evaluate_all("rows => rows.map(r => r.dataset.fault)") == before
+    pill.click()
+    expect(page.get_by_text("Brand2")).to_be_visible()
+
+
+def test_the_figures_of_a_row_grow_where_it_stands(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults")
+    page.wait_for_timeout(300)
+    row = page.locator('tr[data-fault="1"]')
+    expect(row.locator("td.num").first).to_have_text("8")
+    served.face.add(wire(), ago_s=0)
+    expect(row.locator("td.num").first).to_have_text("9")
+
+
+def test_a_fault_page_counts_while_it_is_read(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults/1")
+    page.wait_for_timeout(300)
+    served.face.add(wire(), ago_s=0)
+    expect(page.locator(".figures dd").first).to_have_text("9")
+
+
+# ---- keyboard ------------------------------------------------------------------------------------
+
+
+def test_triage_by_keyboard_alone(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults?order=first_seen")
+    titles = page.locator("tr[data-fault] b").all_text_contents()
+    for key in ("j", "j", "k", "j", "x"):
+        page.keyboard.press(key)
+    assert page.locator("tr.at b").text_content() == titles[1]
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    page.keyboard.press("e")
+    expect(page.get_by_text(titles[1], exact=True)).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press("m")
+    expect(page.get_by_text(titles[0], exact=True)).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text(titles[2])
+
+
+def test_slash_searches_and_a_question_mark_helps(still: Served, open_page: Open) -> None:
+    page = open_page(f"{still.url}/faults")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("resolve")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("cause:overload")
+    page.keyboard.press("Enter")
+    expect(page.locator("tr[data-fault]")).to_have_count(5)
+    assert "q=cause%3Aoverload" in page.url
+
+
+def test_typing_into_the_search_is_no_command(still: Served, open_page: Open) -> None:
+    page = open_page(f"{still.url}/faults")
+    page.keyboard.press("/")
+    page.keyboard.type("jexm?")
+    assert page.get_by_role("searchbox").input_value() == "jexm?"
+
+
+# ---- without scripts -----------------------------------------------------------------------------
+
+
+def test_everything_can_be_done_without_scripts(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults", scripts=False)
+    page.get_by_label("Select fault 1", exact=True).check()
+    page.get_by_label("Select fault 2", exact=True).check()
+    page.get_by_role("button", name="Mute").click()
+    expect(page.locator("tr[data-fault]")).to_have_count(28)
+    page.get_by_role("link", name="Muted").click()
+    page.get_by_role("link", name="ZeroDivisionError division by zero", exact=True).click()
+    page.get_by_role("button", name="Resolve").click()
+    expect(page.locator(".crumbs .chip").first).to_have_text("resolved")
+    page.get_by_role("link", name="traceback").click()
+    expect(page.locator("body")).to_contain_text("Traceback (most recent call last):")
+
+
+def test_dark_is_chosen_by_a_plain_form(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults", scripts=False)
+    page.locator(".looks summary").click()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+# ---- hostile -------------------------------------------------------------------------------------
+
+
+def test_markup_in_an_event_is_text_in_the_browser(empty: Served, open_page: Open) -> None:
+    evil = "<img src=x onerror=window.owned=1><script>window.owned=1</script>"
+    raw = wire(kind=evil, message=evil, tags={evil: evil}, release=evil)
+    event = empty.face.add(raw, text=evil)[0]
+    page = open_page(f"{empty.url}/faults/1")
+    for path in ("/", "/faults", "/faults/1", f"/events/{event}"):
+        page.goto(f"{empty.url}{path}")
+        assert page.evaluate("window.owned") is None
+        assert page.locator("img:not([src^='/static/'])").count() == 0
