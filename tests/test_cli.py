@@ -1,0 +1,76 @@
+"""The command line as people and scripts meet it: help, exit codes, what is said when something is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.console.running import RunningConsole
+
+import fivehundred
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fivehundred", *arguments]
+    env = {**os.environ, "FIVEHUNDRED_DSN": "", "SENTRY_DSN": "", "FIVEHUNDRED_URL": "", **environment}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_help_names_every_command_and_needs_no_package() -> None:
+    program = "import sys; from fivehundred.cli import main; sys.exit(main(['--help']))"
+    source = str(Path(__file__).parents[1] / "src")
+    command = [sys.executable, "-S", "-c", program]  # -S: no site-packages at all
+    done = subprocess.run(command, env={"PYTHONPATH": source}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in ("console", "demo", "faults", "get", "doctor"):
+        assert f"\n    {name} " in done.stdout
+
+
+def test_no_command_shows_the_help() -> None:
+    assert run().stdout == run("--help").stdout
+
+
+def test_version_is_the_package_s() -> None:
+    assert run("--version").stdout == f"fivehundred {fivehundred.__version__}\n"
+
+
+def test_a_misspelled_command_is_met_with_the_likely_one() -> None:
+    done = run("consol")
+    assert (done.returncode, "did you mean 'console'?" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_a_port_that_is_none_is_a_usage_error(port: str) -> None:
+    assert run("console", f"--port={port}").returncode == 2
+
+
+def test_a_missing_extra_says_what_to_type(tmp_path: Path) -> None:
+    """As on a bare install: none of the third-party packages can be found."""
+    block = "import sys; sys.modules['uvicorn'] = None; from fivehundred.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", block, "console", "--data", str(tmp_path / "data"), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "pip install 'fivehundred[console]'" in done.stderr
+
+
+def test_no_console_is_exit_4_with_the_next_step() -> None:
+    done = run("faults", "--url", "http://127.0.0.1:9")
+    assert (done.returncode, "fivehundred console" in done.stderr) == (4, True)
+
+
+def test_faults_and_doctor_talk_to_a_running_console(tmp_path: Path) -> None:
+    with RunningConsole(tmp_path / "data") as console:
+        assert "No fault matches" in run("faults", "--url", console.url).stdout
+        assert json.loads(run("faults", "list", "is:any", "--json", FIVEHUNDRED_URL=console.url).stdout)["total"] == 0
+        missing = run("faults", "show", "7", "--url", console.url)
+        assert (missing.returncode, "no fault 7" in missing.stderr) == (1, True)
+        refused = run("faults", "is:nonsense", "--url", console.url)
+        assert (refused.returncode, "answers 400" in refused.stderr) == (1, True)
+        assert run("doctor", "--url", console.url, FIVEHUNDRED_DSN=console.dsn).returncode == 0
+        wrong = run("doctor", "--url", console.url, FIVEHUNDRED_DSN=console.dsn.replace("//", "//0", 1))
+        assert (wrong.returncode, "403" in wrong.stdout) == (1, True)
+        assert "\033" not in wrong.stdout
