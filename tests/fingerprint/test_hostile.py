@@ -17,7 +17,8 @@ words = st.sampled_from(
     ["", "shop.orders", "total", "<lambda>", "__main__", "fail", "KeyError", "x 17 'y'", "\x1f|:", "é"]
 )
 frame = st.fixed_dictionaries(
-    {}, optional={k: words for k in ("module", "function", "filename", "context_line")} | {"lineno": st.integers(0, 9)}
+    {},
+    optional=dict.fromkeys(("module", "function", "filename", "context_line"), words) | {"lineno": st.integers(0, 9)},
 )
 exception = st.fixed_dictionaries(
     {

@@ -5,6 +5,8 @@ frames by rules of their own. So what is known by name is a library, what lies w
 application, and the rest is "either": it counts as the application where nothing better is in the stack.
 """
 
+# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
+
 from __future__ import annotations
 
 import re

@@ -6,6 +6,8 @@ Bounded by the limits below; the group that was longest without an event is forg
 back it gets the same value again, because values are hashes of what the group is, not numbers.
 """
 
+# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
+
 from __future__ import annotations
 
 import hashlib

@@ -4,6 +4,8 @@ Such a fault has no site: a database that is down is one fault at every call sit
 servers and drivers speak other languages. What is about a statement or a value (class 22, 23, 42 ...) is no outage.
 """
 
+# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
+
 from __future__ import annotations
 
 import re

@@ -4,6 +4,8 @@ Local names are masked, because a renamed variable is no other fault; attributes
 because two unguarded lines of one function differ in just these.
 """
 
+# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
+
 from __future__ import annotations
 
 import re

@@ -4,6 +4,8 @@ A person's words say which reason it was; a library's or the interpreter's words
 version, so of those only codes count: a status, a driver's number, a constraint's name, an attribute's name.
 """
 
+# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
+
 from __future__ import annotations
 
 import re
