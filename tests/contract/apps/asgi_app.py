@@ -26,7 +26,7 @@ async def routes(scope: dict[str, Any], receive: Any, send: Any) -> None:
     plain = [(b"content-type", b"text/plain"), *_cors(scope)]
     if path in more:
         return await more[path](send, plain)
-    await _whole(send, 200, plain, b"ok")
+    return await _whole(send, 200, plain, b"ok")
 
 
 async def _whole(send: Any, status: int, headers: Any, body: bytes) -> None:
