@@ -1,5 +1,7 @@
 """Runs one application of the contract under one server, on a socket that is listening already (its descriptor)."""
 
+# mypy: disable-error-code="import-untyped"
+
 from __future__ import annotations
 
 import importlib

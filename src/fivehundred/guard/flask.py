@@ -12,7 +12,7 @@ from flask import Flask, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from fivehundred.guard import duplicates
-from fivehundred.guard.wsgi import Exchange, WsgiGuard, key
+from fivehundred.guard.wsgi import Exchange, WsgiGuard, key, route_of
 
 if TYPE_CHECKING:
     from fivehundred.guard.guard import Guard
@@ -27,6 +27,7 @@ def install(guard: Guard, app: Flask) -> Flask:
     def unhandled(exc: Exception) -> Any:
         exchange = _exchange()
         if exchange is not None:
+            exchange.route = route_of(request.environ)
             exchange.saw(exc, own=_has_handler(app, exc))
             exchange.propagate = app.testing and app.config["PROPAGATE_EXCEPTIONS"] is not False
         return handle_exception(exc)

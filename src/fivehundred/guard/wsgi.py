@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Environ: TypeAlias = "dict[str, Any]"
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
 Write: TypeAlias = "Callable[[bytes], object]"
-StartResponse: TypeAlias = "Callable[..., Write | None]"  # None: what PEP 3333 forbids and some servers do
+StartResponse: TypeAlias = "Callable[..., Any]"  # gives a Write, says PEP 3333; some servers give None
 WsgiApp: TypeAlias = "Callable[[Environ, StartResponse], Iterable[bytes]]"
 
 key: Final = "fivehundred.exchange"  # in the environ while the application runs
@@ -79,6 +79,7 @@ class Exchange:
     input: _Input | None = None
     exc: BaseException | None = None
     own = False
+    route = ""
     propagate = False  # an application under test asked for its exceptions
 
     def __init__(self, guard: Guard, environ: Environ, server: StartResponse) -> None:
@@ -101,6 +102,8 @@ class Exchange:
             raise BrokenPromise("start_response was called twice without exc_info")
         joined = check(headers)
         self.status, self.headers = status, headers
+        if status[:1] == "5":  # the framework's request is gone once the application has returned
+            self.route = route_of(self.environ) or self.route
         if "text/event-stream" in joined:
             self.events = True
             self.commit()
@@ -219,13 +222,13 @@ class Exchange:
 
     def parts(self) -> RequestParts:
         parts = parts_of(self.environ)
+        parts.route = parts.route or self.route
         parts.body = bytes(self.input.kept) if self.input else b""
         return parts
 
 
 def parts_of(environ: Environ) -> RequestParts:
-    """The request of an environ. Werkzeug, and so Flask, leaves its request there, which knows the route."""
-    rule = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", "")
+    """The request of an environ."""
     return RequestParts(
         method=environ.get("REQUEST_METHOD", ""),
         scheme=environ.get("wsgi.url_scheme", "http"),
@@ -235,8 +238,14 @@ def parts_of(environ: Environ) -> RequestParts:
         headers=_headers(environ),
         peer=environ.get("REMOTE_ADDR", ""),
         protocol=environ.get("SERVER_PROTOCOL", "").rpartition("/")[2],
-        route=rule if isinstance(rule, str) else "",
+        route=route_of(environ),
     )
+
+
+def route_of(environ: Environ) -> str:
+    """The template that matched. Werkzeug, and so Flask, leaves its request in the environ while it works on it."""
+    rule = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", "")
+    return rule if isinstance(rule, str) else ""
 
 
 class _Rest(Iterator[bytes]):

@@ -1,5 +1,7 @@
 """The routes of the contract as a Django project in one file, for WSGI and ASGI."""
 
+# mypy: disable-error-code="import-untyped"
+
 from __future__ import annotations
 
 import asyncio
