@@ -236,7 +236,7 @@ def test_the_record_has_level_reference_and_traceback(guard: Guard) -> None:
     assert record.levelno == logging.ERROR
     assert guard.events[-1].event_id in text
     assert "Traceback (most recent call last):" in text
-    assert "        raise exc" in text
+    assert "\n      raise exc" in text
     assert record.exc_info
 
 
