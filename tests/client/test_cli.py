@@ -25,7 +25,7 @@ def test_a_good_answer_is_its_body(server: Server, capfd: pytest.CaptureFixture[
 
 def test_a_500_is_explained(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
     server.plays(problem(500, "false"))
-    assert run(server.url) == cli.exit_server_error
+    assert run(server.url) == cli.exit_failed
     out = capfd.readouterr().out
     assert "ab" * 16 in out
     assert "Retrying does not help" in out
@@ -33,7 +33,7 @@ def test_a_500_is_explained(server: Server, capfd: pytest.CaptureFixture[str]) -
 
 def test_json_holds_what_was_tried(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
     server.plays(problem(503))
-    assert run(server.url, "--json", "--attempts", "2") == cli.exit_server_error
+    assert run(server.url, "--json", "--attempts", "2") == cli.exit_failed
     found = json.loads(capfd.readouterr().out)
     assert (found["ok"], found["status"], found["reference"], len(found["attempts"])) == (False, 503, "ab" * 16, 2)
 

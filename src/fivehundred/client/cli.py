@@ -16,9 +16,7 @@ from fivehundred.client.plain import Answer, Sending, fetch
 from fivehundred.client.policy import Policy
 from fivehundred.client.problem_reader import plain
 
-exit_client_error: Final = 4  # 4xx
-exit_server_error: Final = 5  # 5xx
-exit_no_answer: Final = 7  # as curl's "failed to connect"
+exit_failed: Final = 1  # asked, and got 4xx, 5xx or nothing: see docs/reference/cli.md
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,14 +39,12 @@ def main(args: argparse.Namespace) -> int:
         answer = _follow(sending, policy)
     except CallFailed as error:
         _print_failure(error, args.json)
-        return (
-            exit_no_answer if error.status is None else exit_server_error if error.status >= 500 else exit_client_error
-        )
+        return exit_failed
     except (OSError, ValueError) as error:
         print(f"fivehundred get: {plain(str(error))}", file=sys.stderr)
-        return exit_no_answer if isinstance(error, OSError) else 2
+        return exit_failed if isinstance(error, OSError) else 2
     _print_answer(sending, answer, args.json)
-    return exit_client_error if answer.status >= 400 else 0
+    return exit_failed if answer.status >= 400 else 0
 
 
 def _positive(kind: type[int] | type[float]) -> Any:
