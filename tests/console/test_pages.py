@@ -53,6 +53,12 @@ def test_the_failing_line_is_marked_and_its_locals_stand_beneath(face: Face) -> 
     assert page.index("4711", failing) < page.index('id="runbook"')
 
 
+def test_a_route_that_names_its_method_shows_it_once(face: Face) -> None:
+    face.add(wire(contexts={"fivehundred": {"route": "POST /orders/7", "method": "POST", "status": 500}}))
+    for path in ("/faults", "/faults/1", "/faults/1.md"):
+        assert "POST POST" not in face.page(path)
+
+
 def test_library_frames_are_folded_into_one_line(face: Face) -> None:
     face.add(wire())
     assert "2 library frames" in face.page("/faults/1")

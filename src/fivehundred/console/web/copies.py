@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from fivehundred import limits
 from fivehundred.console.store.base import FaultDetail, StoredEvent
-from fivehundred.console.web.render import at, visible
+from fivehundred.console.web.render import asked, at, visible
 from fivehundred.console.web.view import event_view
 from fivehundred.diagnosis.model import Diagnosis
 from fivehundred.event import Event, ExceptionItem, Frame, Json, cut, parse
@@ -105,7 +105,7 @@ def markdown(detail: FaultDetail, stored: StoredEvent | None, url: str) -> str:
         "users": f"{fault.users:,}",
         "first seen": f"{at(fault.first_seen)}{f' in {fault.first_release}' if fault.first_release else ''}",
         "last seen": f"{at(fault.last_seen)}{f' in {fault.last_release}' if fault.last_release else ''}",
-        "request": f"{fault.method} {fault.route}{f' answered {fault.status}' if fault.status else ''}".strip(),
+        "request": f"{asked(fault)}{f' answered {fault.status}' if fault.status else ''}".strip(),
         "where": fault.culprit,
         "environment": fault.environment,
     }

@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fivehundred.console.store.base import Fault
 from fivehundred.console.web import charts
 from fivehundred.event import cut
 
@@ -96,7 +97,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(cut=cut, ago=ago, at=at, num=num, plural=plural, duration=duration)
+    env.filters.update(asked=asked, cut=cut, ago=ago, at=at, num=num, plural=plural, duration=duration)
     env.globals.update(asset=asset, spark=charts.spark, bars=charts.bars, share=charts.share, icon=icon)
     return env
 
@@ -155,6 +156,12 @@ def num(value: int) -> Markup:
             short = f"{value / size:.1f}".removesuffix(".0") if abs(value) < 100 * size else f"{value // size:,}"
             return Markup('<span title="{:,}">{}{}</span>').format(value, short, name)
     return Markup("{:,}").format(value)
+
+
+def asked(fault: Fault) -> str:
+    """Method and route; without a template the route is the transaction's name, which may begin with the method."""
+    named = fault.route.startswith(f"{fault.method} ")
+    return fault.route if named else f"{fault.method} {fault.route}".strip()
 
 
 def plural(count: int, one: str, many: str = "") -> str:
