@@ -3,9 +3,10 @@
     python bench/grouping.py FOLDER [--worst 10] [--where set=drift] [--apart] [--restart 50] [--causes even|odd]
 
 FOLDER (or FIVEHUNDRED_GROUPING_DATA) holds ``envelopes.jsonl.gz``, a line {"event_id", "envelope"}, and
-``truth.jsonl``, a line {"event_id", "group", "set", ...}. Every event goes through envelope, event and fingerprint in the order of the
-file, with one Memory. Its fault is found as the Store finds it: by the primary key, else by the key that it continues,
-else it is new. ``--apart`` starts again for each set, ``--restart N`` saves and loads the memory after every N events.
+``truth.jsonl``, a line {"event_id", "group", "set", ...}. Every event goes through envelope, event and fingerprint
+in the order of the file, with one Memory. Its fault is found as the Store finds it: by the primary key, else by the
+key that it continues, else it is new. ``--apart`` starts again for each set, ``--restart N`` saves
+and loads the memory after every N events.
 """
 
 from __future__ import annotations

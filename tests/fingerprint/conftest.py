@@ -21,7 +21,7 @@ from fivehundred.fingerprint.rule import fingerprint
 
 @dataclass
 class World:
-    """One project. ``app`` loads a version of the application, ``fault`` is what the Console would file an event under."""
+    """One project. ``app`` loads a version of the application, ``fault`` is what the Console files an event under."""
 
     folder: Path
     memory: Memory = field(default_factory=Memory)

@@ -6,8 +6,6 @@ Bounded by the limits below; the group that was longest without an event is forg
 back it gets the same value again, because values are hashes of what the group is, not numbers.
 """
 
-# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
-
 from __future__ import annotations
 
 import hashlib
@@ -116,7 +114,7 @@ class Found:
 
 
 class Memory:
-    """Mutable; one per project, used by one thread at a time. ``Memory.from_json(m.to_json())`` goes on exactly as m."""
+    """Mutable; one per project, used by one thread. ``Memory.from_json(m.to_json())`` goes on exactly as m."""
 
     def __init__(self) -> None:
         self._groups: dict[str, Group] = {}  # the longest unused first

@@ -5,7 +5,7 @@ application and what its line or message says; the message of an event without a
 groups. The argument for each step is in docs/why/grouping.md.
 """
 
-# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
+# ruff: noqa: SIM905 - lists of names read better as they are
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Paths and line numbers are never part of a site, modules only by their last part
 roots differ. What a failing *line* says is in ``source``; which site is a shared helper, ``memory`` learns.
 """
 
-# ruff: noqa: SIM905, E501 - tables of words and texts read better as they are
+# ruff: noqa: SIM905 - lists of names read better as they are
 
 from __future__ import annotations
 
