@@ -36,7 +36,8 @@ may_import: dict[str, set[str]] = {
     | {"console.store", "console.spool", "console.channels", "console.inflate", "console.config"},
     "console.alerts": pure | {"console.store", "console.spool", "console.channels"},
     "console.web": pure | {"console.store", "console.site", "console.spool"},
-    "console.api": pure | {"console.store", "console.site", "console.spool"},
+    # the pages' search language and their edge serve the API as well
+    "console.api": pure | {"console.store", "console.site", "console.spool", "console.web"},
     "console": pure | {"console.*"},
     "demo": {"client", "*"},
     "cli": {"*"},
