@@ -98,6 +98,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     guard = fivehundred.Guard(release="demo@1.0", environment="demo", disclose=os.environ.get("DISCLOSE", "nothing"))
     guard.flask(app)
+    guard.watch(engine)  # so that a failure shows the pool as it was
     prepare()
     waitress.serve(app, host="127.0.0.1", port=int(os.environ["PORT"]), threads=8, ident=None)
 

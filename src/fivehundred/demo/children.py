@@ -69,7 +69,7 @@ def start(name: str, command: list[str], environment: Mapping[str, str], show: S
         text=True,
         errors="replace",
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  # no threads run yet
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     )
     child = Child(name, process, show)
     assert process.stdout is not None  # noqa: S101  # a pipe was asked for

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from fivehundred.demo import children
@@ -73,7 +74,7 @@ def _running(args: argparse.Namespace) -> Iterator[Running]:
         if not args.data:
             ending.callback(shutil.rmtree, folder, ignore_errors=True)
         console, dsn = _start_console(args.port, folder, show, ending)
-        api = _start_api(dsn, database, Path(folder, "guard"), args.disclose, show, ending)
+        api = _start_api(dsn, database, folder, args.disclose, show, ending)
         page = _start_caller(console, api, database, show, ending)
         try:
             yield Running(console, dsn, api, page, database)
@@ -109,17 +110,20 @@ def _start_console(port: int, folder: str, show: children.Show, ending: ExitStac
 
 
 def _start_api(
-    dsn: str, database: Database, spool: Path, disclose: bool, show: children.Show, ending: ExitStack
+    dsn: str, database: Database, folder: str, disclose: bool, show: children.Show, ending: ExitStack
 ) -> str:
     url = f"http://127.0.0.1:{free_port(5501)}"
     environment = {
         "DATABASE_URL": database.url,
         "FIVEHUNDRED_DSN": dsn,
-        "FIVEHUNDRED_SPOOL": str(spool),
+        "FIVEHUNDRED_SPOOL": str(Path(folder, "guard")),
         "PORT": url.rpartition(":")[2],
         "DISCLOSE": "cause" if disclose else "nothing",
     }
-    child = children.start("api", [sys.executable, "-m", "fivehundred.demo.api"], environment, show)
+    # run from a copy, as an application of one's own would be: inside our package its frames would be a library's
+    source = Path(folder, "api.py")
+    source.write_text(resources.files("fivehundred.demo").joinpath("api.py").read_text("utf-8"), "utf-8")
+    child = children.start("api", [sys.executable, str(source)], environment, show)
     ending.callback(child.end)
     child.wait_until(lambda: _answers(url + "/"), ready_s_max)
     _say("api", url)
@@ -154,7 +158,7 @@ def _until_stopped(running: Running) -> int:
 
 
 def _once(running: Running, args: argparse.Namespace) -> int:
-    """Presses every button, waits until the Console shows what came of it, prints the verdicts; 1 when one is missing."""
+    """Presses every button, waits for the Console, prints the verdicts; 1 when a cause is missing."""
     for name in buttons:
         _press(running.page, name)
     expected = {"bug", "misconfiguration", "overload", "database", "security"}

@@ -28,7 +28,7 @@ class Pools:
             self._listen(engine)
 
     def _listen(self, engine: Any) -> None:
-        from sqlalchemy import event
+        from fivehundred.guard.sqlalchemy import on_return  # SQLAlchemy is there: the engine is its own
 
         url = engine.url
         peer = f"{url.host}:{url.port or _ports.get(url.get_backend_name(), 0)}" if url.host else ""
@@ -39,7 +39,7 @@ class Pools:
         def returned(*_: object) -> None:
             self.worked[peer] = time.time()
 
-        event.listen(engine, "checkin", returned)
+        on_return(engine, returned)
 
     def states(self) -> list[Json]:
         with self._lock:
