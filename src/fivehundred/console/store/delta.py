@@ -13,7 +13,7 @@ import msgspec
 from fivehundred import limits
 from fivehundred.console.store.base import Digested
 from fivehundred.console.store.schema import Value, insert, number, rows, update
-from fivehundred.event import Event
+from fivehundred.event import Event, text
 
 half_life_s = 6 * 3600.0  # of an event's weight in the impact: a quarter of a day decides what matters now
 new_user_weight = 5.0  # a user more counts as much as so many events more
@@ -40,14 +40,17 @@ class Summary:
 def summary_of(digested: Digested) -> Summary:
     event = digested.event
     ours, request = event.ours, event.request
-    method, route, status = ours.get("method"), ours.get("route"), ours.get("status")
+    status = ours.get("status")
+    method = (text(ours.get("method")) or (request.method if request else ""))[:32]
+    # SDKs write a transaction as "GET /path" or as "/path": the method stands beside it in any case
+    route = text(ours.get("route")) or event.transaction.removeprefix(f"{method} ")
     return Summary(
         message=digested.fingerprint.message[:500],
         release=event.release,
         environment=event.environment,
         host=event.server_name,
-        method=(method if isinstance(method, str) else "") or (request.method if request else ""),
-        route=(route if isinstance(route, str) else "") or event.transaction,
+        method=method,
+        route=route[: limits.name_chars_max],
         url=request.url[:500] if request else "",
         user=event.user.identity if event.user else "",
         sdk=f"{event.sdk.name}/{event.sdk.version}" if event.sdk.name else "",
