@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, HTTPException, WebSocket
 from fastapi.testclient import TestClient
-from flask import Flask
+from flask import Flask, request
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocketDisconnect
@@ -161,3 +161,17 @@ def test_a_socket_that_fails_before_it_is_accepted_is_answered_500() -> None:
         pass
     assert getattr(caught.value, "status_code", 0) == 500
     assert len(guard.events) == 1
+
+
+def test_a_body_that_flask_reads_into_its_own_buffer_is_reported() -> None:
+    guard = quiet_guard()
+    app = guard.flask(Flask("bodies"))
+
+    def add_user() -> str:
+        return str(request.get_json()["name"])
+
+    app.add_url_rule("/add-user", view_func=add_user, methods=["POST"])
+    app.test_client().post("/add-user", json={"username": "Alice"})
+    found = guard.events[-1].request
+    assert found is not None
+    assert found.data == {"username": "Alice"}

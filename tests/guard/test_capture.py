@@ -70,6 +70,32 @@ def test_the_failing_frame_has_its_source_and_its_locals() -> None:
     assert frame.vars == {"numerator": 1, "denominator": 0}
 
 
+def test_locals_that_use_their_budget_up_leave_the_request_and_the_log_theirs() -> None:
+    def act(depth: int = 15) -> object:
+        many = {f"a{i}": list(range(50)) for i in range(50)}
+        also, again = [many] * 50, [many] * 60
+        return act(depth - 1) if depth else many[f"{len(also)} of {len(again)}"]
+
+    logging.getLogger("app").warning("%s users", {"Alice"})
+    parts = RequestParts(method="POST", headers=[("content-type", "application/json")], body=b'{"name": {"is": ["A"]}}')
+    event = event_of(act, parts)
+    assert "values" in event.ours["cut"]  # type: ignore[operator]  # the budget was used up
+    assert event.request is not None
+    assert event.request.data == {"name": {"is": ["A"]}}
+    assert event.breadcrumbs[-1].message == "['Alice'] users"
+
+
+def test_a_cold_file_that_is_slow_to_read_costs_no_local(tmp_path: Path) -> None:
+    path = tmp_path / "slow_to_read.py"
+    lines = [*(f"password_{i} = 'token={i}'" for i in range(20_000)), "def f(values): return values[9]"]
+    path.write_text("\n".join(lines))
+    code: dict[str, Any] = {}
+    exec(compile(path.read_bytes(), str(path), "exec"), code)
+    frame = event_of(lambda: code["f"]([[1], 2])).exceptions[-1].frames[-1]
+    assert frame.vars == {"values": [[1], 2]}
+    assert frame.context_line == "def f(values): return values[9]"
+
+
 def test_frames_of_libraries_carry_no_locals() -> None:
     event = event_of(lambda: json.loads("{'secret': 1}"))
     assert [bool(f.vars) for f in event.exceptions[-1].frames if not f.in_app] == [False] * 3

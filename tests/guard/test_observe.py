@@ -30,6 +30,8 @@ def test_a_snapshot_holds_what_the_machine_says(tmp_path: Path) -> None:
     assert found["disk_total_bytes"] == status.f_blocks * status.f_frsize
     assert isinstance(found["rss_bytes"], int)
     assert 1_000_000 < found["rss_bytes"] < 1 << 40
+    assert isinstance(found["rss_max_bytes"], int)
+    assert found["rss_bytes"] <= found["rss_max_bytes"]
     json.dumps(found)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from fivehundred import __version__, limits, scrub
 from fivehundred.event import Event, ExceptionItem, Json, Mechanism, Sdk, User, context_name, new_id
 from fivehundred.guard import crumbs, facts
-from fivehundred.guard.frames import Step, frames_of, steps_of
+from fivehundred.guard.frames import Step, add_locals, frames_of, steps_of
 from fivehundred.guard.incoming import request_of, trace_of
 from fivehundred.guard.message import message
 from fivehundred.guard.render import Renderer, attribute, learn_stdlib, module_name, plain_name
@@ -39,10 +39,6 @@ def capture(exc: BaseException | None, parts: RequestParts | None, about: About,
     r = Renderer(about.secret_names)
     event = _blank(about)
     ours: dict[str, Json] = {}
-    if exc is not None:
-        links = chain_of(exc, r)
-        event.exceptions = _items(links, r, about, slim)
-        ours.update(_application_facts(links))
     if parts is not None:
         event.request = request_of(parts, r)
         event.user = User(ip_address=parts.peer) if parts.peer else None
@@ -51,7 +47,14 @@ def capture(exc: BaseException | None, parts: RequestParts | None, about: About,
         trace = trace_of(parts)
         if trace:
             event.contexts["trace"] = trace
-    event.breadcrumbs = [] if slim else crumbs.collected(r)
+    if exc is not None:
+        links = chain_of(exc, r)
+        r.renew()
+        event.exceptions = _items(links, r, about, slim)
+        ours.update(_application_facts(links))
+    if not slim:
+        r.renew()
+        event.breadcrumbs = crumbs.collected(r)
     if r.cut:
         ours["cut"] = dict(r.cut)
     event.contexts[context_name] = ours
@@ -166,10 +169,16 @@ def _is_exception(value: object) -> bool:
 def _items(links: list[Link], r: Renderer, about: About, slim: bool) -> list[ExceptionItem]:
     frames_left = limits.frames_all_max
     items: list[ExceptionItem] = []
+    walked: list[list[Step]] = []
     for number, link in enumerate(links):
         steps = steps_of(_traceback(link.exc), r, min(limits.guard_frames_max, max(frames_left, 1)))
         frames_left -= len(steps)
+        walked.append(steps)
         items.append(_item(number, link, steps, r, about, slim))
+    if not slim:
+        r.renew()
+        for item, steps in zip(items, walked, strict=True):
+            add_locals(item.frames, steps, r)
     items.reverse()  # on the wire the oldest is first
     return items
 
@@ -195,5 +204,5 @@ def _item(number: int, link: Link, steps: list[Step], r: Renderer, about: About,
             meta=facts.errno_of(link.exc),
             data=facts.data_of(link.exc, r),
         ),
-        frames=frames_of(steps, r, about.app_paths, slim=slim),
+        frames=frames_of(steps, about.app_paths, slim=slim),
     )

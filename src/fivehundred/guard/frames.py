@@ -40,14 +40,15 @@ _walked_max: Final = 20_000  # a recursion limit somebody raised; the innermost 
 _own_folder: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-def frames_of(steps: list[Step], r: Renderer, app_paths: tuple[str, ...], *, slim: bool = False) -> list[Frame]:
-    places = [place_of(step.frame, app_paths) for step in steps]
-    in_app = [i for i, place in enumerate(places) if place.in_app]
-    with_locals = set() if slim else set(in_app[-limits.frames_with_locals_max :])
-    found = [_frame(step, place, slim) for step, place in zip(steps, places, strict=True)]
-    for i in sorted(with_locals, reverse=True):  # the failing frame first: it gets the budget while there is some
-        found[i].vars = locals_of(steps[i].frame, r)
-    return found
+def frames_of(steps: list[Step], app_paths: tuple[str, ...], *, slim: bool = False) -> list[Frame]:
+    return [_frame(step, place_of(step.frame, app_paths), slim) for step in steps]
+
+
+def add_locals(frames: list[Frame], steps: list[Step], r: Renderer) -> None:
+    """Of the application's frames, the failing one first: it gets the budget while there is some."""
+    in_app = [i for i, frame in enumerate(frames) if frame.in_app]
+    for i in reversed(in_app[-limits.frames_with_locals_max :]):
+        frames[i].vars = locals_of(steps[i].frame, r)
 
 
 class Place(NamedTuple):

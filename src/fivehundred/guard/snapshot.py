@@ -85,8 +85,9 @@ def _memory() -> dict[str, Json]:
     if sys.platform != "win32":
         import resource
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        found["rss_max_bytes"] = peak if sys.platform == "darwin" else peak * limits.KIB
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else limits.KIB)
+        # Linux counts the peak per processor and adds up late: it may still be behind what is in use now
+        found["rss_max_bytes"] = max(peak, int(fields[1]) * _page_bytes if len(fields) > 1 else 0)
     return found
 
 

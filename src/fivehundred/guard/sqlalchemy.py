@@ -1,4 +1,4 @@
-"""SQLAlchemy's own event for a connection that goes back to its pool. Used only for engines given to ``guard.watch``."""
+"""SQLAlchemy's own event for a connection that goes back to its pool. Only for engines given to ``guard.watch``."""
 
 from __future__ import annotations
 

@@ -318,8 +318,16 @@ class _Input:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.source, name)
+        if name == "readinto":  # only where the source has it: Werkzeug asks, and prefers it
+            return self._readinto
         self.known = False
         return found
+
+    def _readinto(self, buffer: Any) -> Any:
+        size = self.source.readinto(buffer)
+        if size:
+            self._saw(bytes(memoryview(buffer)[:size]))
+        return size
 
     def _saw(self, data: bytes) -> bytes:
         self.count += len(data)
