@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fivehundred.diagnosis import index
-from fivehundred.diagnosis.conditions import sqlstate_by_class
+from fivehundred.diagnosis.conditions import name_of, sqlstate_by_class
 from fivehundred.diagnosis.frames import in_app
 from fivehundred.diagnosis.model import Fact, History, Strength
 from fivehundred.diagnosis.rules.base import Peer, Rule
@@ -202,7 +202,19 @@ def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
     if found:
         return _errno_name(int(found[1]), one)
     named = _errno_word.search(one.text) or _errno_word.search(item.type)
-    return named[1] if named and named[1] in _errno_names else ""
+    if named and named[1] in _errno_names:
+        return named[1]
+    if one.named("OperationalError", "ConnectionError", "InterfaceError"):  # drivers in C keep the text alone
+        return next((code for words, code in _strerror.items() if words in one.text), "")
+    return ""
+
+
+_strerror: Final = {
+    "Connection refused": "ECONNREFUSED",
+    "No route to host": "EHOSTUNREACH",
+    "Network is unreachable": "ENETUNREACH",
+    "Connection timed out": "ETIMEDOUT",
+}
 
 
 _errno_text = re.compile(r"\[Errno (-?\d{1,4})\]")
@@ -281,14 +293,13 @@ def _code_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fa
     if one.errno:
         rule = index.by_errno(one.errno, case.peer)
         if rule:
-            text = f"{_errno_words.get(one.errno, 'the system reported')}{at} ({one.errno})"
-            if one.errno.startswith("X509_"):
-                text = f"the certificate{at} failed the check (verify code {one.errno[5:]})"
+            text = _errno_text_of(one, case)
             yield rule, Fact("errno", case.address or one.type, one.errno, "decisive", f"{source}.mechanism", text)
     if one.sqlstate:
         rule = index.by_sqlstate(one.sqlstate)
         if rule:
-            text = f"{case.product or 'the database'}{at} answered SQLSTATE {one.sqlstate}: {_line(one.text)}"
+            name = name_of(one.sqlstate)
+            text = f"{case.product or 'the database'}{at} answered {one.sqlstate}" + (f" ({name})" if name else "")
             yield (
                 rule,
                 Fact("sqlstate", case.product, one.sqlstate, "decisive", f"{source}.mechanism.data.sqlstate", text),
@@ -297,17 +308,34 @@ def _code_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fa
     yield from _reply_clues(one, case, source)
 
 
+def _errno_text_of(one: Raised, case: Case) -> str:
+    if one.errno.startswith("X509_"):
+        who = f"the certificate of {case.address}" if case.address else "the certificate"
+        return f"{who} failed the check (verify code {one.errno[5:]})"
+    if case.address and one.errno in _errno_words:
+        return f"{case.address} {_errno_words[one.errno]} ({one.errno})"
+    name = one.attrs.get("filename")
+    what = f"{name}: " if isinstance(name, str) and name else ""
+    return f"{what}{_errno_alone.get(one.errno, 'the system reported')} ({one.errno})"
+
+
 _errno_words: Final = {
+    "ECONNREFUSED": "refuses connections",
+    "ETIMEDOUT": "does not answer",
+    "ECONNRESET": "reset the connection",
+    "EPIPE": "closed the connection",
+    "EHOSTUNREACH": "cannot be reached, there is no route",
+    "ENETUNREACH": "lies in a network that cannot be reached",
+}
+_errno_alone: Final = {
     "ECONNREFUSED": "the connection was refused",
     "ETIMEDOUT": "the connection timed out",
     "ECONNRESET": "the connection was reset",
     "EPIPE": "the connection was closed by the other side",
-    "EHOSTUNREACH": "there is no route",
-    "ENETUNREACH": "the network cannot be reached",
     "ENOSPC": "no space is left on the device",
     "EMFILE": "the process has too many open files",
     "ENFILE": "the system has too many open files",
-    "ENOENT": "no such file or directory",
+    "ENOENT": "there is no such file or folder",
     "EACCES": "permission was denied",
     "EAI_NONAME": "the host name does not resolve",
     "EAI_AGAIN": "the DNS resolver did not answer",
@@ -331,7 +359,7 @@ def _driver_codes(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, 
                     str(number),
                     "decisive",
                     f"{source}.mechanism.data.code",
-                    f"MySQL answered {number}: {_line(one.text)}",
+                    f"MySQL answered {number}",
                 ),
             )
     elif isinstance(one.code, str) and one.code.startswith("SQLITE_") and one.code != "SQLITE_ERROR":
@@ -345,7 +373,7 @@ def _driver_codes(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, 
                     one.code,
                     "decisive",
                     f"{source}.mechanism.data.code",
-                    f"SQLite answered {one.code}: {_line(one.text)}",
+                    f"SQLite answered {one.code}",
                 ),
             )
 
@@ -376,8 +404,7 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
 
 
 _soft: Final = frozenset(
-    "ValueError RuntimeError AssertionError LookupError SystemError EOFError ImportError Error ErrorException "
-    "IllegalStateException IllegalArgumentException InvalidOperationException".split()
+    ["ValueError", "RuntimeError", "AssertionError", "LookupError", "SystemError", "EOFError", "ImportError", "Error", "ErrorException", "IllegalStateException", "IllegalArgumentException", "InvalidOperationException"]
 )
 
 
@@ -387,7 +414,8 @@ def _class_clues(one: Raised, source: str) -> Iterator[tuple[Rule, Fact]]:
         for rule in rules:
             soft = rule.weak_class or name in _soft or name != one.type
             strength: Strength = "strong" if soft else "decisive"
-            said = f"{one.type}: {_line(one.text)}" if one.text else one.type
+            root = index.root_of(module)
+            said = one.type if root in ("", "builtins") else f"{root} raised {one.type}"
             yield (
                 rule,
                 Fact("class", f"{module}.{name}" if module else name, one.type, strength, f"{source}.type", said),
@@ -400,10 +428,6 @@ def _text_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fa
     for needle, rule in index.by_text(one.text, case.products):
         product = next((p for p in case.products if f"{p}|{needle}" in rule.texts), "")
         strength: Strength = "decisive" if product else "strong"
-        yield rule, Fact("message", product or one.type, needle, strength, f"{source}.value", _line(one.text))
-
-
-def _line(text: str, chars: int = 160) -> str:
-    """The first line of a message, cut, for a sentence."""
-    line = text.strip().partition("\n")[0].strip()
-    return line if len(line) <= chars else line[: chars - 1] + "…"
+        who = index.labels.get(product) or one.type or "the message"
+        said = f"{who} says {needle.strip()!r}"
+        yield rule, Fact("message", product or one.type, needle, strength, f"{source}.value", said)

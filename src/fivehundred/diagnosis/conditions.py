@@ -5,6 +5,7 @@ For events that bring a class name and no code: psycopg, asyncpg, Ruby's PG.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _table: Final = """
@@ -266,3 +267,12 @@ XX002 IndexCorrupted
 _classes: Final = {name: state for state, name in (line.split() for line in _table.strip().splitlines())}
 # asyncpg adds "Error"
 sqlstate_by_class: Final[dict[str, str]] = _classes | {f"{name}Error": state for name, state in _classes.items()}
+
+
+def name_of(state: str) -> str:
+    """ "undefined_table" for "42P01", as the documentation of PostgreSQL spells it; empty for an unknown code."""
+    name = _names.get(state, "")
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name.rstrip("_")).lower()
+
+
+_names: Final = {state: name for name, state in _classes.items()}

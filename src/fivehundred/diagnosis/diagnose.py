@@ -12,10 +12,13 @@ from typing import Final
 
 from fivehundred.diagnosis import sentence
 from fivehundred.diagnosis.case import Case, case_of
-from fivehundred.diagnosis.model import Confidence, Diagnosis, Fact, History
-from fivehundred.diagnosis.rules.base import Finder, Rule
+from fivehundred.diagnosis.confidence import confidence, origin
+from fivehundred.diagnosis.model import Diagnosis, Fact, History
+from fivehundred.diagnosis.rules.base import Finder, Rule, Veto
 from fivehundred.diagnosis.rules.order import rules
 from fivehundred.diagnosis.runbook import runbook
+from fivehundred.diagnosis.told import peers
+from fivehundred.diagnosis.told.base import Told, nothing
 from fivehundred.event import Event
 
 facts_max: Final = 12  # shown with a diagnosis
@@ -73,7 +76,13 @@ def _found(finder: Finder | None, case: Case) -> list[Fact]:
 
 
 def _vetoes(rule: Rule, case: Case) -> list[str]:
-    return [f"Not {veto.twin}: {facts[0].text}." for veto in rule.vetoes if (facts := _found(veto.find, case))]
+    return _said(rule.vetoes, case)
+
+
+def _said(vetoes: tuple[Veto, ...], case: Case) -> list[str]:
+    """The vetoes that hold, each as a sentence."""
+    held = ((veto, _found(veto.find, case)) for veto in vetoes)
+    return [f"Not {veto.twin}: {veto.says or facts[0].text}." for veto, facts in held if facts]
 
 
 def _chosen(matches: list[_Match], case: Case) -> _Match:
@@ -84,28 +93,6 @@ def _chosen(matches: list[_Match], case: Case) -> _Match:
     return next((match for match in matches if any(fact.strength == "decisive" for fact in match.facts)), first)
 
 
-# ---- confidence ----------------------------------------------------------------------------------
-
-_of_exception: Final = frozenset({"errno", "sqlstate", "mysql", "sqlite", "class", "message", "reply"})
-
-
-def _confidence(match: _Match) -> Confidence:
-    """certain: decisive and confirmed; likely: decisive, or two strong; possible: one strong alone."""
-    facts = [*match.facts, *match.confirming]
-    decisive = any(fact.strength == "decisive" for fact in facts)
-    # the class, the code and the text of one exception are one observation, not three
-    seen = {
-        "exception" if fact.kind in _of_exception else f"{fact.kind}:{fact.subject}"
-        for fact in facts
-        if fact.strength != "weak"
-    }
-    if decisive:
-        return "certain" if len(seen) > 1 else "likely"
-    if len(seen) > 1 or (len({f.kind for f in facts if f.strength == "strong"}) > 1):
-        return "likely"
-    return "possible"
-
-
 # ---- the answer ----------------------------------------------------------------------------------
 
 _order: Final = {"decisive": 0, "strong": 1, "weak": 2}
@@ -113,31 +100,40 @@ _order: Final = {"decisive": 0, "strong": 1, "weak": 2}
 
 def _diagnosis(match: _Match, matches: list[_Match], ruled_out: list[str], case: Case) -> Diagnosis:
     rule = match.rule
-    evidence = _evidence([*match.facts, *match.confirming])
-    nots = [f"Not {veto.twin}: {facts[0].text}." for veto in rule.nots if (facts := _found(veto.find, case))]
-    out = list(dict.fromkeys([*nots, *ruled_out]))
+    told = rule.tell(case) if rule.tell is not None else nothing
+    evidence = _evidence([*match.facts, *match.confirming], told, case)
+    own = [told.veto] if told.veto else []
+    out = list(dict.fromkeys([*_said(rule.nots, case), *own, *ruled_out]))
     decided = Diagnosis(
         cause=rule.cause,
-        confidence=_confidence(match),
+        confidence=confidence([*match.facts, *match.confirming]),
         transient=rule.transient,
         rule=rule.id,
         sentence="",
-        advice=sentence.advice(rule, evidence),
+        advice=sentence.advice(case, rule, evidence, told),
         retry=sentence.retry(rule),
         evidence=evidence,
         ruled_out=tuple(out[:facts_max]),
         also=tuple(other.rule.id for other in matches if other.rule is not rule)[:also_max],
         missing=tuple(_missing(case, rule)),
     )
-    return replace(decided, sentence=sentence.whole(case, rule, decided))
+    return replace(decided, sentence=sentence.whole(case, rule, decided, told))
 
 
-def _evidence(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """The strongest first, each text once."""
-    found: dict[str, Fact] = {}
+def _evidence(facts: Iterable[Fact], told: Told, case: Case) -> tuple[Fact, ...]:
+    """The strongest first, each once however many exceptions of the chain say it; last the messages as they came."""
+    found: dict[tuple[str, str], Fact] = {}
     for fact in sorted(facts, key=lambda fact: _order[fact.strength]):
-        found.setdefault(fact.text, fact)
-    return tuple(found.values())[:facts_max]
+        # several known words of one message are one fact
+        found.setdefault((fact.kind, fact.source if fact.kind == "message" else fact.value), fact)
+    kept = list(found.values())
+    place = next((number for number, fact in enumerate(kept) if origin(fact) == "exception"), None)
+    if told.fact and place is not None:
+        kept[place] = replace(kept[place], text=told.fact)
+    shown = {fact.text: fact for fact in reversed(kept)}
+    kept = [fact for fact in kept if shown[fact.text] is fact]
+    raw = [Fact("message", "as raised", "", "weak", "exception", text) for text in peers.said(case)]
+    return (*kept[: facts_max - len(raw[:3])], *raw[:3])
 
 
 def _missing(case: Case, rule: Rule) -> list[str]:

@@ -35,9 +35,13 @@ def before(frame: Frame, lines: int = 6) -> str:
 
 def where(frame: Frame) -> str:
     """ "shop/views.py:42 in checkout"."""
-    place = frame.filename or frame.module or "?"
-    line = f":{frame.lineno}" if frame.lineno is not None else ""
-    return f"{place}{line}" + (f" in {frame.function}" if frame.function else "")
+    return place(frame) + (f" in {frame.function}" if frame.function else "")
+
+
+def place(frame: Frame) -> str:
+    """ "shop/views.py:42"."""
+    name = frame.filename or frame.module or "?"
+    return f"{name}:{frame.lineno}" if frame.lineno is not None else name
 
 
 def application(frames: list[Frame]) -> Iterator[Frame]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fivehundred.diagnosis import replay, statements, taint
 from fivehundred.diagnosis.frames import where
 from fivehundred.diagnosis.model import Diagnosis, Step
+from fivehundred.diagnosis.told.peers import named
 from fivehundred.event import Json
 
 if TYPE_CHECKING:
@@ -51,13 +52,17 @@ def _logs(case: Case) -> Step:
     search = f"search the server's log for the reference {event.event_id}"
     if lines:
         return Step(
-            "logs", "found", f"{len(lines)} log records stand before the failure.", _cut(lines[-lines_max:]), search
+            "logs", "found", f"{_count(len(lines), 'log record')} before the failure.", _cut(lines[-lines_max:]), search
         )
     if event.ours:
         return Step("logs", "normal", "The request logged nothing before it failed.", (), search)
     return Step(
         "logs", "missing", "No log records came with this event.", (), f"{search}; the Guard sends them as breadcrumbs"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _clock(timestamp: float | None) -> str:
@@ -128,7 +133,7 @@ def _database(case: Case, diagnosis: Diagnosis) -> Step:
         return Step(
             "database",
             "found",
-            f"The {case.product or 'database'} is part of it.",
+            f"{_upper(named(case))} has to do with it.",
             _cut(lines),
             _database_next(case, diagnosis),
         )
@@ -138,6 +143,10 @@ def _database(case: Case, diagnosis: Diagnosis) -> Step:
         return Step("database", "normal", "No database took part in the failing operation.")
     how = "the Guard probes the database at the moment of the failure; show it the pool with guard.watch(engine)"
     return Step("database", "missing", "The state of the database at that moment is not known.", (), how)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _probes(case: Case) -> list[str]:
@@ -172,9 +181,9 @@ def _resources(case: Case, diagnosis: Diagnosis) -> Step:
     lines = [line for line in _measured(resources) if line]
     if (
         facts
-        or diagnosis.rule.startswith(("overload.", "bug.memory", "bug.descriptor"))
+        or (diagnosis.rule.startswith(("overload.", "bug.memory", "bug.descriptor"))
         and diagnosis.cause == "overload"
-        and facts
+        and facts)
     ):
         return Step("resources", "found", "A resource was at its limit.", _cut([*facts, *lines]), diagnosis.advice)
     return Step("resources", "normal", "Nothing was near its limit.", _cut(lines))

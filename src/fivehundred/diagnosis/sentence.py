@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fivehundred.diagnosis.confidence import origin
+from fivehundred.diagnosis.frames import place
 from fivehundred.diagnosis.model import Diagnosis, Fact, Step, step_names
 from fivehundred.diagnosis.rules.base import Rule
 from fivehundred.event import Event
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
+    from fivehundred.diagnosis.told.base import Told
 
 
-def whole(case: Case, rule: Rule, diagnosis: Diagnosis) -> str:
+def whole(case: Case, rule: Rule, diagnosis: Diagnosis, told: Told) -> str:
     """<what failed> because <cause> (<confidence>): <decisive fact>; <confirming fact>. Not <twin>: <veto>. Do: ..."""
-    facts = "; ".join(fact.text.rstrip(".") for fact in diagnosis.evidence[:2])
-    parts = [f"{_subject(case.event)} because {rule.because} ({diagnosis.confidence}): {facts}."]
+    facts = "; ".join(_headline(diagnosis.evidence))
+    because = told.because or rule.because
+    parts = [f"{_subject(case.event)} because {because} ({diagnosis.confidence}): {facts}."]
     parts.extend(diagnosis.ruled_out[:1])
     parts.append(f"Do: {diagnosis.advice}.")
     parts.append(diagnosis.retry)
     return " ".join(part for part in parts if part)
+
+
+def _headline(evidence: tuple[Fact, ...]) -> list[str]:
+    """The decisive fact and the first that was seen elsewhere."""
+    first = evidence[0]
+    second = next((fact for fact in evidence[1:] if fact.strength != "weak" and origin(fact) != origin(first)), None)
+    return [fact.text.rstrip(".") for fact in (first, second) if fact is not None]
 
 
 def _subject(event: Event) -> str:
@@ -32,8 +43,12 @@ def _subject(event: Event) -> str:
     return "It fails"
 
 
-def advice(rule: Rule, evidence: tuple[Fact, ...]) -> str:
-    """The rule's advice, with the name that the facts give."""
+def advice(case: Case, rule: Rule, evidence: tuple[Fact, ...], told: Told) -> str:
+    """The rule's advice, with the names that the facts give."""
+    if told.advice:
+        return told.advice
+    if case.app_frame is not None and "the named line" in rule.advice:
+        return rule.advice.replace("the named line", place(case.app_frame))
     name = next((fact.subject for fact in evidence if fact.kind == "env" and fact.subject), "")
     if name:
         return rule.advice.replace("the named variable", name).replace("the variable's value", f"the value of {name}")

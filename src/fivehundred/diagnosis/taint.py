@@ -67,7 +67,7 @@ def _all(request: Request) -> Iterator[Input]:
 
 
 _ordinary_headers: Final = frozenset(
-    "host accept accept-encoding accept-language connection content-type content-length cookie authorization".split()
+    ["host", "accept", "accept-encoding", "accept-language", "connection", "content-type", "content-length", "cookie", "authorization"]
 )
 
 

@@ -14,10 +14,12 @@ from fivehundred.diagnosis.model import Cause, Fact, Transient
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
+    from fivehundred.diagnosis.told.base import Told
 
 # What stands at the other end: "" says that the rule does not care
 Peer: TypeAlias = Literal["", "database", "http", "other"]
 Finder: TypeAlias = "Callable[[Case], Iterable[Fact]]"
+Teller: TypeAlias = "Callable[[Case], Told]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Veto:
 
     twin: str  # "the database is down"
     find: Finder  # facts that speak against it; nothing: no veto
+    says: str = ""  # the reason in short, where the facts' own words stand in the evidence already
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Rule:
     status: int = 500
     retry_after_s: int | None = None
     public: str = ""
+    tell: Teller | None = None  # the clause, the decisive fact and the advice with this event's own names
     when: Finder | None = None
     confirms: Finder | None = None
     vetoes: tuple[Veto, ...] = ()  # one that finds something takes the rule out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
 from fivehundred.diagnosis.seen import attacks, inputs, peers, places, resources
+from fivehundred.diagnosis.told import language
+from fivehundred.diagnosis.told import peers as told
 
 _postgres = "PostgreSQL documentation, appendix A (error codes)"
 _python = "Python documentation, built-in exceptions"
@@ -22,7 +24,7 @@ descriptor_leak = Rule(
     confirms=resources.no_descriptors,
     status=503,
     retry_after_s=10,
-    nots=(Veto("traffic", resources.descriptors_leak),),
+    nots=(Veto("traffic", resources.descriptors_leak, "requests account for few of them"),),
 )
 
 memory_leak = Rule(
@@ -38,7 +40,7 @@ memory_leak = Rule(
     confirms=resources.memory_full,
     status=503,
     retry_after_s=10,
-    nots=(Veto("one big request", resources.memory_leaks),),
+    nots=(Veto("one big request", resources.memory_leaks, "it is the process that grows"),),
 )
 
 connection_leak = Rule(
@@ -54,7 +56,7 @@ connection_leak = Rule(
     confirms=peers.pool_full,
     status=503,
     retry_after_s=5,
-    nots=(Veto("overload by traffic", peers.pool_leaks),),
+    nots=(Veto("overload by traffic", peers.pool_leaks, "no running request holds the connections"),),
 )
 
 idle_transaction = Rule(
@@ -64,6 +66,7 @@ idle_transaction = Rule(
     because="the code left a transaction open while it did something else",
     advice="end the transaction before slow work; do not hold it over calls to other services",
     until="a new transaction is begun",
+    tell=told.server_state,
     source=f"{_postgres}, 25P03",
     sqlstates=("25P03",),
     texts=("postgresql|idle-in-transaction timeout",),
@@ -76,6 +79,7 @@ aborted = Rule(
     because="the code went on with a transaction in which a statement had already failed",
     advice="the first error matters: look for it above; roll back after it, or use a savepoint",
     until=_fixed,
+    tell=told.server_state,
     source=f"{_postgres}, 25P02; SQLAlchemy PendingRollbackError; Django TransactionManagementError",
     sqlstates=("25P02", "25", "2D", "3B", "0B"),
     classes=("sqlalchemy.PendingRollbackError", "django.TransactionManagementError", "sqlalchemy.InvalidRequestError"),
@@ -122,6 +126,7 @@ statement = Rule(
     because="the code sends a statement that the database cannot understand",
     advice="correct the statement at the named line",
     until=_fixed,
+    tell=told.statement,
     source=f"{_postgres}, class 42; MySQL 1064 and kin; SQLite 'syntax error'",
     told_apart="SQL injection: no value of the request stands in the statement",
     sqlstates=("42", "07", "26", "34", "24", "0A", "54", "0", "2F", "38", "39", "21"),
@@ -191,8 +196,8 @@ statement = Rule(
         "postgresql|syntax error at or near",
     ),
     when=places.misspelt_name,
-    confirms=places.statement_in_code,
-    nots=(Veto("SQL injection", attacks.statement_is_constant),),
+    confirms=attacks.statement_is_constant,
+    nots=(Veto("SQL injection", attacks.statement_is_constant, "the statement is constant"),),
 )
 
 duplicate = Rule(
@@ -202,6 +207,7 @@ duplicate = Rule(
     because="the code stores what exists already and does not expect that",
     advice="use an upsert, or answer 409; an idempotency key helps against double submits",
     until="the code handles the existing row",
+    tell=told.constraint,
     source=f"{_postgres}, 23505, 23P01; MySQL 1062; SQLite CONSTRAINT_UNIQUE; MongoDB 11000",
     sqlstates=("23505", "23P01"),
     mysql=(1062, 1022, 1586, 1169),
@@ -223,6 +229,7 @@ foreign_key = Rule(
     because="the code breaks a link between rows: it deletes a parent that has children, or names one that does not exist",
     advice="handle the children, or answer 409 or 404",
     until="the code handles the linked rows",
+    tell=told.constraint,
     source=f"{_postgres}, 23503, 23001; MySQL 1451, 1452; SQLite CONSTRAINT_FOREIGNKEY",
     sqlstates=("23503", "23001"),
     mysql=(1451, 1452, 1216, 1217),
@@ -243,6 +250,7 @@ constraint = Rule(
     because="the code stores a row that the schema forbids",
     advice="validate before storing and answer 422; give the column a default if it may be absent",
     until="the code validates the value",
+    tell=told.constraint,
     source=f"{_postgres}, class 23 and 44; MySQL 1048, 1364, 3819; SQLite CONSTRAINT",
     sqlstates=("23", "44", "P0", "27", "09"),
     mysql=(1048, 1364, 3819, 4025, 1644, 1138, 1263),
@@ -270,6 +278,7 @@ data = Rule(
     because="the code sends a value that the column or the type cannot hold",
     advice="validate range, length and form of the value before it reaches the database; answer 422 or 404",
     until="the code validates the value",
+    tell=told.server_state,
     source=f"{_postgres}, class 22; MySQL 1264, 1292, 1365, 1366, 1406; drivers' DataError",
     told_apart="a misconfigured encoding: the value itself is what the type forbids",
     sqlstates=("22", "10"),
@@ -309,6 +318,7 @@ recursion = Rule(
     because="a function calls itself without an end",
     advice="find the data that closes the cycle and stop at what was visited already",
     until=_fixed,
+    tell=language.tell,
     source=f"{_python}: RecursionError",
     told_apart="memory: the cycle of frames repeats",
     classes=("builtins.RecursionError", ".StackOverflowError", ".SystemStackError", ".StackOverflowException"),
@@ -327,7 +337,7 @@ deadlock = Rule(
     source="the failing frame waits for a lock",
     told_apart="overload: nothing is saturated, a lock is waited for",
     when=places.waits_for_own_lock,
-    nots=(Veto("overload", places.waits_for_own_lock),),
+    nots=(Veto("overload", places.waits_for_own_lock, "a lock is waited for, no resource"),),
 )
 
 race = Rule(
@@ -337,6 +347,7 @@ race = Rule(
     because="two threads or tasks changed the same thing at once",
     advice="guard it with a lock, or work on a copy",
     until="nobody else changes it at that moment",
+    tell=language.tell,
     source=f"{_python}: RuntimeError 'changed size during iteration'",
     texts=(
         "|changed size during iteration",
@@ -362,6 +373,7 @@ calendar = Rule(
     because="date arithmetic makes a day that does not exist",
     advice="compute with timedelta or relativedelta, clamp to the end of the month",
     until="the calendar has moved on",
+    tell=language.tell,
     source="Python documentation, datetime: ValueError",
     texts=(
         "|day is out of range for month",
@@ -380,6 +392,7 @@ coroutine = Rule(
     because="a coroutine was used without being awaited, or something else was awaited",
     advice="await the named call",
     until=_fixed,
+    tell=language.tell,
     source=f"{_python}: TypeError about coroutine objects",
     texts=(
         "|coroutine' object",
@@ -400,6 +413,7 @@ serialisation = Rule(
     because="the answer holds a value that cannot be turned into JSON",
     advice="convert it beforehand, or give the encoder a rule for its type",
     until=_fixed,
+    tell=language.tell,
     source="Python documentation, json: TypeError",
     texts=(
         "|is not JSON serializable",
@@ -421,6 +435,7 @@ response_model = Rule(
     because="the handler returns what its own response model forbids",
     advice="return what the model promises, or correct the model",
     until=_fixed,
+    tell=language.tell,
     source="FastAPI documentation, ResponseValidationError",
     told_apart="a client's mistake (422): this is our own answer",
     classes=("fastapi.ResponseValidationError", "starlite.ValidationException", "connexion.NonConformingResponse"),
@@ -433,6 +448,7 @@ none = Rule(
     because="a value is missing (None) where the code needs one",
     advice="handle the missing value where it comes from: answer 404 when nothing is found",
     until=_fixed,
+    tell=language.tell,
     source=f"{_python}: AttributeError and TypeError about NoneType",
     texts=(
         "|NoneType",
@@ -517,6 +533,7 @@ code = Rule(
     because="the code does what its language forbids for these values",
     advice="correct the named line; the values of its variables stand beside it",
     until=_fixed,
+    tell=language.tell,
     source=f"{_python}, and their like in other languages",
     classes=(
         *(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
 from fivehundred.diagnosis.seen import inputs, past, peers, places, resources
+from fivehundred.diagnosis.told import peers as told
 
 _postgres = "PostgreSQL documentation, appendix A (error codes)"
 
@@ -14,6 +15,7 @@ starting = Rule(
     because="the database server is starting up or shutting down",
     advice="wait and retry with backoff; ask who restarted the server",
     until="the server has finished starting",
+    tell=told.server_state,
     source=f"{_postgres}, class 57; Redis LOADING; MongoDB 91, 10107, 11600, 189",
     told_apart="wrong credentials: the server answers with 57P01 to 57P03, it refuses nobody for who they are",
     sqlstates=("57P01", "57P02", "57P03"),
@@ -50,6 +52,7 @@ full_disk = Rule(
     because="the disk of the database server is full",
     advice="free or grow the volume of the database; look at write-ahead logs, dead rows and temporary files first",
     until="the database server has space again",
+    tell=told.server_state,
     source=f"{_postgres}, 53100; MySQL server errors 1021, 1114, 3675; Redis MISCONF",
     told_apart="the application's own disk: the code comes from the server, and our own disk has space",
     sqlstates=("53100",),
@@ -69,6 +72,7 @@ damaged = Rule(
     because="the database's files are damaged or unreadable",
     advice="stop writing, take a copy of the files, check them (PRAGMA integrity_check, pg_amcheck, CHECK TABLE), restore",
     until="the data has been repaired or restored",
+    tell=told.server_state,
     source=f"{_postgres}, classes 58 and XX; SQLite result codes 11, 26, 10; MySQL 126-145, 1194, 1195",
     sqlstates=("58", "XX001", "XX002", "XX000", "F0"),
     mysql=(126, 127, 134, 144, 145, 1030, 1033, 1034, 1035, 1194, 1195, 1712, 1877),
@@ -90,6 +94,7 @@ conflict = Rule(
     because="two transactions stood in each other's way and the database ended this one",
     advice="retry the whole transaction; take locks in one order, keep transactions short",
     until="the other transaction has ended",
+    tell=told.server_state,
     source=f"{_postgres}, class 40, 55P03; MySQL 1205, 1213; SQLite BUSY and LOCKED; MongoDB 112",
     told_apart="a bug in the statement: the same statement succeeds when nobody else holds the row",
     sqlstates=("40", "55P03", "55006"),
@@ -117,6 +122,7 @@ schema = Rule(
     because="the database's schema is not the one that this release expects",
     advice="run the pending migration, or finish the roll-out when an older release meets a newer schema",
     until="schema and release fit together",
+    tell=told.schema,
     source=f"{_postgres}, 42P01, 42703, 3F000; MySQL 1054, 1146; SQLite 'no such table'",
     told_apart="a misspelt name in one statement: that fails in every release and from the first day",
     sqlstates=("42P01", "42703", "42704", "42883", "3F000", "42P07", "42701"),
@@ -206,6 +212,7 @@ unavailable = Rule(
     because="the database cannot be reached",
     advice="start the database or repair the way to it; nothing in the code needs to change",
     until="the database accepts connections again",
+    tell=told.server_down,
     source=f"errno(3); {_postgres}, class 08; MySQL client errors 2002, 2003; drivers' own connection classes",
     told_apart="a wrong address: that never worked in this process; a full server: that answers 53300",
     sqlstates=("08",),
@@ -276,6 +283,7 @@ slow = Rule(
     because="the database did not answer in time",
     advice="look at what the database is busy with (pg_stat_activity, SHOW PROCESSLIST, SLOWLOG), and at the network to it",
     until="the database answers in time again",
+    tell=told.server_state,
     source="drivers' own time-out classes; errno(3) ETIMEDOUT",
     told_apart="a refused connection: something accepted it, or the packets vanish",
     errnos=("ETIMEDOUT",),
@@ -310,6 +318,7 @@ other = Rule(
     because="the database reported an error of its own",
     advice="read the server's log at that moment; the driver gave no code",
     until="the database's own trouble is over",
+    tell=told.server_state,
     source="PEP 249: OperationalError and InternalError are for errors not under the programmer's control",
     classes=(
         "psycopg.OperationalError",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
 from fivehundred.diagnosis.seen import attacks, inputs, past, peers, places, resources
+from fivehundred.diagnosis.told import peers as told
+from fivehundred.diagnosis.told import surroundings
 
 _postgres = "PostgreSQL documentation, appendix A (error codes)"
 _openssl = "OpenSSL manual, x509_verify_cert(3): X509_V_ERR codes"
@@ -15,6 +17,7 @@ variable_missing = Rule(
     because="an environment variable is not set",
     advice="set the named variable where this process is started, and restart it",
     until="the variable is set",
+    tell=surroundings.variable_missing,
     source="Python documentation, os.environ: a missing name raises KeyError",
     told_apart="an ordinary KeyError: here the innermost frame is the environment's own look-up",
     classes=(
@@ -32,7 +35,7 @@ variable_missing = Rule(
     ),
     when=places.variable_missing,
     confirms=places.variable_confirmed,
-    nots=(Veto("an ordinary KeyError", places.environment_read),),
+    nots=(Veto("an ordinary KeyError", places.environment_read, "os.environ raised it"),),
 )
 
 variable_malformed = Rule(
@@ -42,6 +45,7 @@ variable_malformed = Rule(
     because="an environment variable holds what the code cannot read",
     advice="correct the variable's value where this process is started, and restart it",
     until="the variable is corrected",
+    tell=surroundings.variable_malformed,
     source="the failing line, or one just above it, reads os.environ",
     told_apart="bad input of a user: the offending text stands in no request value",
     when=places.variable_malformed,
@@ -57,6 +61,7 @@ denied = Rule(
     because="the database does not let this user in, or not at this data",
     advice="correct user, password or host entry, or grant the named right",
     until="credentials or rights are corrected",
+    tell=told.server_state,
     source=f"{_postgres}, class 28 and 42501; MySQL 1044, 1045, 1142, 1143, 1227, 1698; Redis NOAUTH, WRONGPASS, NOPERM",
     told_apart="an attack: the refused name is the application's own",
     sqlstates=("28", "42501", "0P000", "0L"),
@@ -108,6 +113,7 @@ no_database = Rule(
     because="the server has no database, queue or bucket of the configured name",
     advice="correct the name in the configuration, or create what it names",
     until="the name exists",
+    tell=told.server_state,
     source=f"{_postgres}, class 3D; MySQL 1049; AMQP 404; S3 NoSuchBucket",
     sqlstates=("3D",),
     mysql=(1049, 1046),
@@ -134,6 +140,7 @@ read_only = Rule(
     because="writes go to a database that only reads",
     advice="send writes to the primary; look whether a fail-over moved it; for SQLite give the process the right to write the file and its folder",
     until="writes reach a primary",
+    tell=told.server_state,
     source=f"{_postgres}, 25006; MySQL 1290, 1792, 1836; Redis READONLY; SQLite READONLY",
     told_apart="the database is down: reads work",
     sqlstates=("25006",),
@@ -210,7 +217,7 @@ name_unknown = Rule(
         Veto("a wrong host name", attacks.address_from_request),
         Veto("a wrong host name", resources.no_descriptors),
     ),
-    nots=(Veto("the resolver is down", places.name_does_not_exist),),
+    nots=(Veto("the resolver is down", places.name_does_not_exist, "it answered that there is no such name"),),
 )
 
 resolver_down = Rule(
@@ -337,6 +344,7 @@ missing_library = Rule(
     because="a system library that a module needs is not installed",
     advice="install the system package that brings the named file",
     until="the library is installed",
+    tell=surroundings.library,
     source="ld.so(8): 'cannot open shared object file'",
     texts=(
         "|cannot open shared object file",
@@ -355,6 +363,7 @@ missing_module = Rule(
     because="a Python package is missing or has another version than the code expects",
     advice="install the named package in the version that the lock file names, in this very environment",
     until="the package is installed",
+    tell=surroundings.module,
     source="Python documentation, ImportError",
     told_apart="a bug: the missing name does not belong to the application's own packages",
     classes=(
@@ -407,6 +416,7 @@ template = Rule(
     because="a template or static file was not shipped with this release",
     advice="ship the named file, correct the folders that are searched, run collectstatic",
     until="the file is in place",
+    tell=surroundings.template,
     source="Jinja2 TemplateNotFound; Django TemplateDoesNotExist",
     classes=(
         "jinja2.TemplateNotFound",
@@ -487,6 +497,7 @@ path = Rule(
     because="a file or folder that the code expects is not there",
     advice="create the named path, mount it, or correct it in the configuration",
     until="the path exists",
+    tell=surroundings.path,
     source="errno(3) ENOENT, ENOTDIR",
     told_apart="a bug or an attack: the path holds no value of the request",
     errnos=("ENOENT", "ENOTDIR", "ENXIO", "ENODEV"),
@@ -504,6 +515,7 @@ rights = Rule(
     because="the process may not do that here",
     advice="give the process's user the right to the named path, port or operation, or run it as the user that has it",
     until="the rights are corrected",
+    tell=surroundings.path,
     source="errno(3) EACCES, EPERM, EROFS",
     errnos=("EACCES", "EPERM", "EROFS"),
     classes=("builtins.PermissionError",),
@@ -529,6 +541,7 @@ credentials = Rule(
     because="another service does not accept our credentials",
     advice="renew or correct the key, token or role for the named service",
     until="the credentials are accepted",
+    tell=told.credentials,
     source="RFC 9110 sections 15.5.2 and 15.5.4 (401, 403); vendors' error codes",
     told_apart="a user who is not logged in: the answer came to our own key from a service that we call",
     replies=(

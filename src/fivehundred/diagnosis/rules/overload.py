@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
 from fivehundred.diagnosis.seen import peers, places, resources
+from fivehundred.diagnosis.told import peers as told
 
 _errno = "errno(3)"
 
@@ -24,7 +25,7 @@ descriptors = Rule(
     retry_after_s=5,
     public="The service is overloaded.",
     vetoes=(Veto("traffic", resources.descriptors_leak),),
-    nots=(Veto("what needed the descriptor", resources.no_descriptors),),
+    nots=(Veto("what needed the descriptor", resources.no_descriptors, "without one, each such call fails"),),
 )
 
 disk = Rule(
@@ -45,7 +46,7 @@ disk = Rule(
     retry_after_s=60,
     public="The service cannot store data at the moment.",
     vetoes=(Veto("our own disk", peers.server_reported_it),),
-    nots=(Veto("a damaged database", resources.disk_full),),
+    nots=(Veto("a damaged database", resources.disk_full, "there is no space to write to"),),
 )
 
 memory = Rule(
@@ -106,6 +107,7 @@ connections = Rule(
     because="the database server has no free connection",
     advice="lower pool size times workers below the server's limit, or add a pooler; end the idle sessions",
     until="a session ends",
+    tell=told.server_state,
     source="PostgreSQL 53300; MySQL 1040, 1203, 1226; Redis 'max number of clients'",
     told_apart="the database is down: it answers, only with no",
     sqlstates=("53300",),
@@ -136,6 +138,7 @@ database_memory = Rule(
     because="the data store has used up its memory",
     advice="give it more memory or an eviction policy; look for keys without an expiry and for statements that sort or lock too much",
     until="memory has been freed there",
+    tell=told.server_state,
     source="PostgreSQL 53200 and class 53; Redis OOM; MySQL 1037, 1038, 1206",
     sqlstates=("53",),
     mysql=(1037, 1038, 1206, 3170),
@@ -153,6 +156,7 @@ pool = Rule(
     because="all connections of the application's pool are in use",
     advice="find what holds connections so long (slow statements, work done while one is held); only then enlarge the pool",
     until="a connection returns to the pool",
+    tell=told.pool,
     source="the pools' own time-out classes: SQLAlchemy QueuePool, psycopg_pool, redis, HikariCP, ActiveRecord",
     told_apart="the database is down: the server answers; a leak: connections are held while requests hold them",
     classes=(
@@ -198,6 +202,7 @@ statement = Rule(
     because="a database statement took longer than its time limit",
     advice="look at the statement's plan (EXPLAIN) for a missing index; raise the limit with care",
     until="the statement is fast again",
+    tell=told.server_state,
     source="PostgreSQL 57014; MySQL 3024, 1317; SQLite INTERRUPT; MongoDB 50",
     told_apart="cancelled by a person: the text says which, and the time equals the limit",
     sqlstates=("57014",),
@@ -345,6 +350,7 @@ upstream_slow = Rule(
     because="another service did not answer in time",
     advice="set a shorter time-out with a fallback; look at the other service",
     until="the other service answers in time",
+    tell=told.upstream_slow,
     source="the client libraries' time-out classes; errno(3) ETIMEDOUT",
     told_apart="DNS or a refused connection: the connection was made, or nobody refused it",
     errnos=("ETIMEDOUT", "EAGAIN"),
@@ -384,6 +390,7 @@ upstream_down = Rule(
     because="another service cannot be reached",
     advice="look whether the other service runs; answer without it where that is possible",
     until="the other service is back",
+    tell=told.upstream,
     source=f"{_errno} ECONNREFUSED, EHOSTUNREACH, ECONNRESET; the client libraries' connection classes",
     told_apart="a wrong address: that never worked in this process",
     errnos=(

@@ -20,7 +20,7 @@ bomb = Rule(
     texts=("|limit on input amplification factor", "|EntitiesForbidden", "|Detected an entity reference loop"),
     when=attacks.document_bomb,
     confirms=attacks.document_signature,
-    nots=(Veto("ordinary overload", attacks.document_signature),),
+    nots=(Veto("ordinary overload", attacks.document_signature, "the body itself is small"),),
 )
 
 decompression = Rule(
@@ -46,7 +46,7 @@ regex = Rule(
     source=f"{_cwe} 1333",
     told_apart="overload by traffic: the stack stands in the regular expression",
     when=attacks.stuck_in_pattern,
-    nots=(Veto("CPU overload by traffic", attacks.stuck_in_pattern),),
+    nots=(Veto("CPU overload by traffic", attacks.stuck_in_pattern, "one request's pattern took the time"),),
 )
 
 nesting = Rule(
@@ -72,7 +72,7 @@ sql = Rule(
     told_apart="a developer's syntax error: there the statement is constant",
     when=attacks.sql_injected,
     confirms=attacks.statement_refused,
-    nots=(Veto("a developer's syntax error", attacks.sql_injected),),
+    nots=(Veto("a developer's syntax error", attacks.sql_injected, "the statement holds what the client sent"),),
 )
 
 template = Rule(
@@ -160,7 +160,7 @@ ssrf = Rule(
     told_apart="an upstream that is down: the address came with the request, and it is internal",
     when=attacks.internal_address_asked,
     confirms=peers.call_failed,
-    nots=(Veto("an upstream that is down", attacks.internal_address_asked),),
+    nots=(Veto("an upstream that is down", attacks.internal_address_asked, "the client chose the address"),),
 )
 
 operator = Rule(

@@ -12,6 +12,7 @@ from fivehundred.diagnosis import statements, taint
 from fivehundred.diagnosis.frames import application, before, root
 from fivehundred.diagnosis.model import Fact, Strength
 from fivehundred.diagnosis.taint import Input
+from fivehundred.diagnosis.told.base import plain
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
@@ -48,10 +49,10 @@ def request_has_body(case: Case) -> Facts:
 def sql_injected(case: Case) -> Facts:
     if not statements.about_a_statement(case):
         return
-    for place, statement in statements.of(case):
+    for _, statement in statements.of(case):
         for one in taint.standing_in(case.inputs, statement, 2):
             if re.search(taint.sql_signature, one.value) and not statements.is_whole(one.value, statement):
-                yield _taint(one, f"the failing statement ({place})")
+                yield _taint(one, "the failing statement")
                 return
     # SQLite and MySQL name only the token at which they stopped: the rest of a quoted value
     for token in statements.stopped_at(case):
@@ -72,7 +73,7 @@ def sql_injected(case: Case) -> Facts:
 def statement_refused(case: Case) -> Facts:
     for one in case.raised:
         if one.sqlstate or isinstance(one.code, str | int) or "syntax" in one.text or "near " in one.text:
-            said = f"the database refused the statement: {one.text.partition(chr(10))[0][:120]}"
+            said = f"the database refused it: {plain(one.text, 80)}"
             yield Fact("message", case.product, one.sqlstate, "strong", f"exception[{one.number}].value", said)
             return
 
@@ -451,8 +452,8 @@ def path_traversed(case: Case) -> Facts:
             nul
             or value in paths
             or value.replace("\\", "\\\\") in paths
-            or value.lstrip("./\\") in paths
-            and len(value) > 8
+            or (value.lstrip("./\\") in paths
+            and len(value) > 8)
         ):
             yield _taint(one, "the path that failed")
             return

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fivehundred.diagnosis import statements, taint
+from fivehundred.diagnosis import statements
 from fivehundred.diagnosis.frames import application, before
 from fivehundred.diagnosis.model import Fact
 from fivehundred.diagnosis.taint import Input
@@ -52,7 +52,7 @@ def value_not_in_request(case: Case) -> Facts:
             "input",
             "request",
             "absent",
-            "strong",
+            "weak",
             "request",
             "the offending text stands in no value of the request",
             None,
@@ -128,7 +128,3 @@ def parsed_from_request(case: Case) -> Facts:
         {},
     ):
         yield Fact("frame", frame.function, "request", "strong", "frames", "the text came with the request", None, True)
-
-
-def filter_inputs(inputs: list[Input], text: str) -> list[Input]:
-    return list(taint.standing_in(inputs, text))

@@ -23,7 +23,7 @@ def raised_in_application(case: Case) -> Facts:
             "frame",
             frame.function,
             str(frame.lineno),
-            "strong",
+            "weak",
             "frames",
             f"it was raised in the application's own code, {where(frame)}",
         )
@@ -89,7 +89,7 @@ def variable_missing(case: Case) -> Facts:
                 "missing",
                 "decisive",
                 f"exception[{one.number}]",
-                f"the environment variable {name} is not set",
+                f"{'os.environ' if frame is None else where(frame)} looks {name} up and raises KeyError",
             )
             return
     frame = case.app_frame
@@ -103,7 +103,7 @@ def variable_missing(case: Case) -> Facts:
                 re.search(r"environ|getenv", frame.context_line) or any(v in frame.context_line for v in assigned)
             ):
                 yield Fact(
-                    "env", name, "missing", "decisive", "frames", f"the environment variable {name} reads as None"
+                    "env", name, "missing", "decisive", "frames", f"{where(frame)} reads {name} as None"
                 )
                 return
 
@@ -285,7 +285,7 @@ def path_is_constant(case: Case) -> Facts:
     for one in case.raised:
         if one.errno and case.event.request is not None:
             yield Fact(
-                "input", "path", "absent", "strong", "request", "the path holds no value of the request", None, True
+                "input", "path", "absent", "weak", "request", "the path holds no value of the request", None, True
             )
             return
     yield from raised_in_application(case)
@@ -445,7 +445,7 @@ def statement_in_code(case: Case) -> Facts:
             "statement",
             "SQL",
             statement[:80],
-            "strong",
+            "weak",
             place,
             f"the application's statement was: {' '.join(statement.split())[:120]}",
         )

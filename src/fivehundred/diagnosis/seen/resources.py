@@ -167,7 +167,7 @@ def memory_leaks(case: Case) -> Facts:
 
 def killed_for_memory(case: Case) -> Facts:
     for one in case.raised or []:
-        if "Out of memory" in one.text and "sent SIGKILL" in one.text or "oom-kill" in one.text:
+        if ("Out of memory" in one.text and "sent SIGKILL" in one.text) or "oom-kill" in one.text:
             yield Fact("message", "kernel", "oom", "strong", "message", one.text[:160])
 
 
