@@ -76,6 +76,7 @@ def test_locals_that_use_their_budget_up_leave_the_request_and_the_log_theirs() 
         also, again = [many] * 50, [many] * 60
         return act(depth - 1) if depth else many[f"{len(also)} of {len(again)}"]
 
+    crumbs.install()
     logging.getLogger("app").warning("%s users", {"Alice"})
     parts = RequestParts(method="POST", headers=[("content-type", "application/json")], body=b'{"name": {"is": ["A"]}}')
     event = event_of(act, parts)
@@ -100,6 +101,49 @@ def test_frames_of_libraries_carry_no_locals() -> None:
     event = event_of(lambda: json.loads("{'secret': 1}"))
     assert [bool(f.vars) for f in event.exceptions[-1].frames if not f.in_app] == [False] * 3
     assert event.exceptions[-1].frames[-1].module == "json.decoder"
+
+
+def installed(tmp_path: Path, package: str, source: str) -> dict[str, Any]:
+    """A module as it runs when it was installed as a wheel."""
+    path = tmp_path / "lib" / "site-packages" / package / "orders.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(source)
+    module: dict[str, Any] = {"__name__": f"{package}.orders"}
+    exec(compile(source, str(path), "exec"), module)
+    return module
+
+
+def raised_in(act: Callable[[], object]) -> BaseException:
+    """What ``act`` raises, without this file's frames above it."""
+    exc = caught(act)
+    while exc.__traceback__ is not None and exc.__traceback__.tb_frame.f_code.co_filename == __file__:
+        exc.__traceback__ = exc.__traceback__.tb_next
+    return exc
+
+
+def test_an_application_that_was_installed_has_frames_of_its_own(tmp_path: Path) -> None:
+    shop = installed(tmp_path, "shop", "import json\n\ndef total(order):\n    return json.loads(order)\n")
+    frames = capture(raised_in(lambda: shop["total"]("{'price': 1}")), None, About()).exceptions[-1].frames
+    assert [frame.in_app for frame in frames] == [True, False, False, False]
+    assert frames[0].vars == {"order": "{'price': 1}"}
+    assert frames[0].pre_context == ["import json", "", "def total(order):"]
+
+
+def test_a_known_library_is_never_taken_for_the_application(tmp_path: Path) -> None:
+    library = installed(tmp_path, "sqlalchemy", "def total(order): return order['price']\n")
+    frames = capture(raised_in(lambda: library["total"]({})), None, About()).exceptions[-1].frames
+    assert [(frame.in_app, frame.vars) for frame in frames] == [(False, {})]
+
+
+def test_what_is_installed_beside_an_application_is_no_part_of_it(tmp_path: Path) -> None:
+    helper = installed(tmp_path, "helper", "def total(order): return order['price']\n")
+    frames = event_of(lambda: helper["total"]({})).exceptions[-1].frames
+    assert [frame.in_app for frame in frames] == [True, True, False]
+
+
+def test_the_innermost_frames_have_source_around_them_whosever_they_are() -> None:
+    frame = event_of(lambda: json.loads("{'secret': 1}")).exceptions[-1].frames[-1]
+    assert (frame.in_app, len(frame.pre_context)) == (False, limits.source_lines)
 
 
 def test_a_cause_stands_before_what_it_caused() -> None:

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Final
 
 from fivehundred import __version__, limits, scrub
-from fivehundred.event import Event, ExceptionItem, Json, Mechanism, Sdk, User, context_name, new_id
+from fivehundred.event import Event, ExceptionItem, Frame, Json, Mechanism, Sdk, User, context_name, new_id
 from fivehundred.guard import crumbs, facts
-from fivehundred.guard.frames import Step, add_locals, frames_of, steps_of
+from fivehundred.guard.frames import Step, add_locals, frames_of, places_of, steps_of
 from fivehundred.guard.incoming import request_of, trace_of
 from fivehundred.guard.message import message
 from fivehundred.guard.render import Renderer, attribute, learn_stdlib, module_name, plain_name
@@ -168,16 +168,16 @@ def _is_exception(value: object) -> bool:
 
 def _items(links: list[Link], r: Renderer, about: About, slim: bool) -> list[ExceptionItem]:
     frames_left = limits.frames_all_max
-    items: list[ExceptionItem] = []
-    walked: list[list[Step]] = []
-    for number, link in enumerate(links):
-        steps = steps_of(_traceback(link.exc), r, min(limits.guard_frames_max, max(frames_left, 1)))
-        frames_left -= len(steps)
-        walked.append(steps)
-        items.append(_item(number, link, steps, r, about, slim))
+    stacks: list[list[Step]] = []
+    for link in links:
+        stacks.append(steps_of(_traceback(link.exc), r, min(limits.guard_frames_max, max(frames_left, 1))))
+        frames_left -= len(stacks[-1])
+    places = places_of(stacks, about.app_paths)
+    frames = [frames_of(*stack, slim=slim) for stack in zip(stacks, places, strict=True)]
+    items = [_item(number, link, frames[number], r) for number, link in enumerate(links)]
     if not slim:
         r.renew()
-        for item, steps in zip(items, walked, strict=True):
+        for item, steps in zip(items, stacks, strict=True):
             add_locals(item.frames, steps, r)
     items.reverse()  # on the wire the oldest is first
     return items
@@ -188,7 +188,7 @@ def _traceback(exc: BaseException) -> TracebackType | None:
     return found
 
 
-def _item(number: int, link: Link, steps: list[Step], r: Renderer, about: About, slim: bool) -> ExceptionItem:
+def _item(number: int, link: Link, frames: list[Frame], r: Renderer) -> ExceptionItem:
     kind = type(link.exc)
     return ExceptionItem(
         type=plain_name(kind),
@@ -204,5 +204,5 @@ def _item(number: int, link: Link, steps: list[Step], r: Renderer, about: About,
             meta=facts.errno_of(link.exc),
             data=facts.data_of(link.exc, r),
         ),
-        frames=frames_of(steps, about.app_paths, slim=slim),
+        frames=frames,
     )

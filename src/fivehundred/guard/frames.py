@@ -40,8 +40,15 @@ _walked_max: Final = 20_000  # a recursion limit somebody raised; the innermost 
 _own_folder: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-def frames_of(steps: list[Step], app_paths: tuple[str, ...], *, slim: bool = False) -> list[Frame]:
-    return [_frame(step, place_of(step.frame, app_paths), slim) for step in steps]
+def frames_of(steps: list[Step], places: list[Place], *, slim: bool = False) -> list[Frame]:
+    near = len(steps) - _innermost_with_source
+    return [
+        _frame(step, place, slim=slim or not (place.in_app or i >= near))
+        for i, (step, place) in enumerate(zip(steps, places, strict=True))
+    ]
+
+
+_innermost_with_source: Final = 3  # whosever they are: the last lines before a failure say what was asked of a library
 
 
 def add_locals(frames: list[Frame], steps: list[Step], r: Renderer) -> None:
@@ -62,6 +69,34 @@ class Place(NamedTuple):
     in_app: bool
 
 
+def places_of(stacks: list[list[Step]], app_paths: tuple[str, ...]) -> list[list[Place]]:
+    """Where the frames of an event's stacks are, and which of them are the application's.
+
+    An application that was installed lies where its libraries lie. So when no frame at all is the application's by its
+    path, those that are of no known library are.
+    """
+    found = [[place_of(step.frame, app_paths) for step in steps] for steps in stacks]
+    if any(place.in_app for places in found for place in places):
+        return found
+    return [[_as_own(place) if may_be_own(place) else place for place in places] for places in found]
+
+
+def may_be_own(place: Place) -> bool:
+    from fivehundred.fingerprint.libraries import owner  # some ms of tables; the Guard loads them when it is made
+
+    return place.in_app or owner(place.module, place.abs_path, None) != "library"
+
+
+def _as_own(place: Place) -> Place:
+    found = _own_places.get(id(place.code))
+    if found is None or found.code is not place.code:
+        if len(_own_places) >= _places_max:
+            _own_places.clear()
+        found = _own_places[id(place.code)] = place._replace(in_app=True)
+    return found
+
+
+_own_places: dict[int, Place] = {}
 _places: dict[int, Place] = {}
 
 
@@ -98,7 +133,7 @@ def is_application(filename: str, app_paths: tuple[str, ...] = ()) -> bool:
     if app_paths and filename.startswith(app_paths):
         return True
     if filename.startswith((*_library_folders, "<frozen")):
-        return False
+        return filename.startswith(_demo_folder)
     return "site-packages" not in filename and "dist-packages" not in filename
 
 
@@ -109,10 +144,11 @@ def _folders() -> tuple[str, ...]:
 
 
 _library_folders: Final = _folders()
+_demo_folder: Final = os.path.join(os.path.dirname(_own_folder.rstrip(os.sep)), "demo", "")  # stands for a user's code
 
 
-def _frame(step: Step, place: Place, slim: bool) -> Frame:
-    before, line, after = lines_around(place.code, step.lineno, limits.source_lines if place.in_app and not slim else 0)
+def _frame(step: Step, place: Place, *, slim: bool) -> Frame:
+    before, line, after = lines_around(place.code, step.lineno, 0 if slim else limits.source_lines)
     return Frame(
         filename=place.filename,
         abs_path=place.abs_path,

@@ -79,9 +79,9 @@ def _raises(entry: TracebackType) -> bool:
 
 
 def _is_application(frame: FrameType) -> bool:
-    from fivehundred.guard.frames import place_of  # heavy to import, and seldom needed
+    from fivehundred.guard.frames import may_be_own, place_of  # heavy to import, and seldom needed
 
-    return place_of(frame, ()).in_app
+    return may_be_own(place_of(frame, ()))
 
 
 def _made_here() -> TracebackType:
