@@ -175,3 +175,19 @@ def test_a_body_that_flask_reads_into_its_own_buffer_is_reported() -> None:
     found = guard.events[-1].request
     assert found is not None
     assert found.data == {"username": "Alice"}
+
+
+def test_what_flask_logs_about_a_failure_is_no_breadcrumb_of_it_and_what_the_application_logs_is() -> None:
+    guard = quiet_guard()
+    app = guard.flask(Flask("crumbs"))
+
+    def pay() -> str:
+        try:
+            raise ValueError("no money")
+        except ValueError:
+            app.logger.exception("could not charge")
+            raise
+
+    app.add_url_rule("/pay", view_func=pay)
+    app.test_client().get("/pay")
+    assert [crumb.message for crumb in guard.events[-1].breadcrumbs] == ["could not charge"]

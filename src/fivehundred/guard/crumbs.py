@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from fivehundred import limits, scrub
 from fivehundred.event import Breadcrumb, clean, cut
+from fivehundred.guard import duplicates
 from fivehundred.guard.render import Renderer
 
 
@@ -90,7 +91,8 @@ class _Factory:
 
     def __call__(self, name: str, level: int, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record: logging.LogRecord = self.make(name, level, *args, **kwargs)
-        if name != "fivehundred":
+        # a framework that says the failure in its own words says nothing that the event does not
+        if name != "fivehundred" and not (record.exc_info and duplicates.is_reported(record)):
             ring = _ring.get()
             crumb = Crumb(record.created, record.thread or 0, name, level, record.msg, _plain_args(record.args))
             if ring is None:

@@ -24,10 +24,15 @@ request_mark: Final = "fivehundred_reference"  # on a Django request that the Gu
 
 class _Reported(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        found = record.exc_info
-        if isinstance(found, tuple) and is_marked(found[1]):
+        if is_reported(record):
             return False
         return not hasattr(getattr(record, "request", None), request_mark)  # Django puts the request on its records
+
+
+def is_reported(record: logging.LogRecord) -> bool:
+    """Whether it carries an exception that was marked before the record was made."""
+    found = record.exc_info
+    return isinstance(found, tuple) and len(found) > 1 and is_marked(found[1])
 
 
 _filter: Final = _Reported()
@@ -45,5 +50,5 @@ def mark(exc: BaseException) -> None:
     BaseException.__getattribute__(exc, "__dict__")[_MARK] = True
 
 
-def is_marked(exc: BaseException | None) -> bool:
-    return exc is not None and _MARK in BaseException.__getattribute__(exc, "__dict__")
+def is_marked(exc: object) -> bool:
+    return issubclass(type(exc), BaseException) and _MARK in BaseException.__getattribute__(exc, "__dict__")  # type: ignore[arg-type]
