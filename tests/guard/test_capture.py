@@ -240,7 +240,6 @@ def test_the_request_is_told_without_its_secrets() -> None:
         headers=[("Authorization", "Bearer CANARY"), ("Cookie", "sid=CANARY; theme=CANARY"), ("Accept", "*/*"),
                  ("Content-Type", "application/json"), ("Referer", "https://a/?code=CANARY")],
         body=b'{"user": "ann", "password": "CANARY", "items": [1, 2]}',
-        peer="192.0.2.7",
         route="/orders",
     )  # fmt: skip
     event = event_of(divide, parts)
@@ -249,6 +248,20 @@ def test_the_request_is_told_without_its_secrets() -> None:
     assert event.request.cookies == {"sid": "[scrubbed]", "theme": "[scrubbed]"}
     assert event.transaction == "POST /orders"
     assert "CANARY" not in json.dumps(to_wire(event))
+
+
+def test_the_address_of_the_client_is_not_told() -> None:
+    def app(environ: dict[str, str]) -> int:
+        return 1 // len(environ["missing"])
+
+    parts = RequestParts(headers=[("X-Forwarded-For", "192.0.2.7"), ("Forwarded", 'for="192.0.2.7"')])
+    event = event_of(lambda: app({"REMOTE_ADDR": "192.0.2.7", "HTTP_X_REAL_IP": "192.0.2.7"}), parts)
+    assert event.user is None
+    assert event.request is not None
+    assert event.request.headers == {"X-Forwarded-For": "[scrubbed]", "Forwarded": "[scrubbed]"}
+    assert event.exceptions[-1].frames[-1].vars == {
+        "environ": {"REMOTE_ADDR": "[scrubbed]", "HTTP_X_REAL_IP": "[scrubbed]"}
+    }
 
 
 def test_the_trace_of_the_caller_is_kept_only_when_it_is_valid() -> None:

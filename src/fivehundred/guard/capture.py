@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final
 
 from fivehundred import __version__, limits, scrub
-from fivehundred.event import Event, ExceptionItem, Frame, Json, Mechanism, Sdk, User, context_name, new_id
+from fivehundred.event import Event, ExceptionItem, Frame, Json, Mechanism, Sdk, context_name, new_id
 from fivehundred.guard import crumbs, facts
 from fivehundred.guard.frames import Step, add_locals, frames_of, places_of, steps_of
 from fivehundred.guard.incoming import request_of, trace_of
@@ -41,7 +41,6 @@ def capture(exc: BaseException | None, parts: RequestParts | None, about: About,
     ours: dict[str, Json] = {}
     if parts is not None:
         event.request = request_of(parts, r)
-        event.user = User(ip_address=parts.peer) if parts.peer else None
         event.transaction = f"{parts.method} {parts.route or parts.path}"[: limits.name_chars_max]
         ours.update({"method": parts.method[:32], "route": parts.route[: limits.name_chars_max]})
         trace = trace_of(parts)

@@ -51,4 +51,4 @@ def mark(exc: BaseException) -> None:
 
 
 def is_marked(exc: object) -> bool:
-    return issubclass(type(exc), BaseException) and _MARK in BaseException.__getattribute__(exc, "__dict__")  # type: ignore[arg-type]
+    return issubclass(type(exc), BaseException) and _MARK in BaseException.__getattribute__(exc, "__dict__")

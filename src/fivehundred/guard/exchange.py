@@ -265,7 +265,6 @@ class Exchange:
             path=scope.get("path", ""),
             query=scope.get("query_string", b"").decode("latin-1"),
             headers=headers,
-            peer=str((scope.get("client") or ("",))[0]),
             protocol=scope.get("http_version", ""),
             route=_route(scope),
             body=self.body,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from fivehundred import limits, scrub
 from fivehundred.event import Json, Request, clean, cut
-from fivehundred.guard.render import Renderer
+from fivehundred.guard.render import Renderer, personal_headers
 from fivehundred.guard.request import RequestParts
 
 
@@ -22,7 +22,7 @@ def request_of(parts: RequestParts, r: Renderer) -> Request:
         data=_body(parts, r) if parts.body else None,
         cookies=_cookies(parts),
         headers=_headers(parts, r),
-        env={k: v for k, v in (("REMOTE_ADDR", parts.peer), ("SERVER_PROTOCOL", parts.protocol)) if v},
+        env={"SERVER_PROTOCOL": parts.protocol} if parts.protocol else {},
     )
 
 
@@ -41,9 +41,10 @@ def _headers(parts: RequestParts, r: Renderer) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in parts.headers[:_headers_max]:
         shown = clean(name[:100])
-        if name.lower() == "cookie":
+        lowered = name.lower()
+        if lowered == "cookie":
             continue
-        if r.is_secret(name):
+        if lowered in personal_headers or r.is_secret(name):
             text = scrub.mark if value else ""
         else:
             text = clean(value[:_header_chars_max])

@@ -104,6 +104,15 @@ def attribute(value: object, name: str, own: dict[str, object] | None = None) ->
     return None
 
 
+# Who sent a request, as proxies hand it on: an address identifies a person, and seldom explains a failure.
+personal_headers: Final = frozenset(
+    ("x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
+)
+_personal: Final = frozenset(
+    ("REMOTE_ADDR", "REMOTE_HOST", *(f"HTTP_{name.upper().replace('-', '_')}" for name in personal_headers))
+)
+
+
 class Renderer:
     """One event's worth of rendering, within a budget of nodes and time for each part of the event."""
 
@@ -139,8 +148,10 @@ class Renderer:
             self.nodes_left += kept - share
 
     def is_secret(self, name: str) -> bool:
-        return scrub.is_secret_name(name) or (
-            bool(self.secret_names) and name.lower().replace("_", "").replace("-", "") in self.secret_names
+        return (
+            scrub.is_secret_name(name)
+            or name in _personal
+            or (bool(self.secret_names) and name.lower().replace("_", "").replace("-", "") in self.secret_names)
         )
 
     def value(self, value: object, depth: int = 0) -> Json:

@@ -18,7 +18,6 @@ class RequestParts:
     path: str = ""  # decoded, as the framework saw it
     query: str = ""  # still percent-encoded, without "?"
     headers: list[tuple[str, str]] = field(default_factory=list)
-    peer: str = ""  # address of the client as the server saw it
     protocol: str = ""  # "1.0", "1.1", "2"
     route: str = ""  # the template that matched: "/users/{id}"; empty when nothing matched or it is not known
     body: bytes = b""  # what the application had read of it, cut to limits.request_body_bytes_max

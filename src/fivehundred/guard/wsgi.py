@@ -236,7 +236,6 @@ def parts_of(environ: Environ) -> RequestParts:
         path=_decoded(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
         query=environ.get("QUERY_STRING", ""),
         headers=_headers(environ),
-        peer=environ.get("REMOTE_ADDR", ""),
         protocol=environ.get("SERVER_PROTOCOL", "").rpartition("/")[2],
         route=route_of(environ),
     )
