@@ -94,6 +94,17 @@ record_bytes_max: Final = body_bytes_max + MIB  # one spool record: a body and w
 backlog_bytes_max: Final = 2048 * MIB  # accepted and not yet digested: some 300,000 events; then 429
 disk_free_bytes_min: Final = 256 * MIB  # below it nothing is accepted: a full disk would stop the store as well
 backlog_retry_seconds: Final = 30  # Retry-After while the backlog is full
+otlp_inflated_bytes_max: Final = 16 * MIB  # one export request unpacked: a collector's batch of 8,192 spans is 8 MiB
+otlp_records_max: Final = 50_000  # log records or spans of one request
+otlp_fields_max: Final = 100_000  # fields of one protobuf message
+otlp_attributes_max: Final = 256  # of one record, and values of one list; OpenTelemetry's own default is 128
+otlp_span_events_max: Final = 256  # of one span; OpenTelemetry's own default is 128
+otlp_span_depth_max: Final = 200  # spans above one of which is known how deep it lies
+otlp_depth_max: Final = 8  # lists and maps within attributes
+otlp_container_bytes_max: Final = 64 * KIB  # one list or map within attributes; a larger one is left out
+otlp_text_chars_max: Final = 128 * KIB  # one text: stacks come as text
+stack_text_lines_max: Final = 5_000  # of a stack that came as text; both ends are read
+stack_text_line_chars_max: Final = 2_000
 
 # ---- console: store, pages, API ------------------------------------------------------------------
 digest_records_max: Final = 300  # in one transaction: one sync for all of them, and no page waits long for its turn

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import brotli  # type: ignore[import-untyped]
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fivehundred import limits
+from fivehundred.console.inflate import inflate
 from fivehundred.console.ingest.keys import KeyBook, Known
 from fivehundred.console.ingest.route import Ingest
 from fivehundred.console.spool.base import Door, Received, SpoolWriter
@@ -365,7 +367,7 @@ def test_other_methods_are_told_which_one_to_use(site: Site, method: str) -> Non
     assert (reply.status, reply.headers["allow"]) == (405, "POST, OPTIONS")
 
 
-@pytest.mark.parametrize("path", ["/api/1/envelope/", "/api/1/store", "/v1/logs", "/api/9/security/"])
+@pytest.mark.parametrize("path", ["/api/1/envelope/", "/api/1/csp-report", "/v1/logs", "/api/9/security/"])
 def test_a_preflight_needs_no_key(site: Site, path: str) -> None:
     reply = site.ask(path, b"", {}, "OPTIONS")
     assert reply.status == 204
@@ -373,7 +375,7 @@ def test_a_preflight_needs_no_key(site: Site, path: str) -> None:
     assert reply.headers["access-control-allow-methods"] == "POST, OPTIONS"
 
 
-@pytest.mark.parametrize(("path", "status"), [("/api/1/envelope/", 401), ("/api/1/nel/", 501), ("/api/1/odd/", 404)])
+@pytest.mark.parametrize(("path", "status"), [("/api/1/envelope/", 401), ("/api/1/nel/", 404), ("/api/1/odd/", 404)])
 def test_a_browser_may_read_every_answer(site: Site, path: str, status: int) -> None:
     reply = site.ask(path, headers={})
     assert (reply.status, reply.headers["access-control-allow-origin"]) == (status, "*")
@@ -403,9 +405,13 @@ def test_a_full_backlog_says_429_when_to_come_back_and_keeps_nothing(site: Site)
     assert site.kept() == []
 
 
-def test_monitors_and_crash_handlers_are_never_told_429(site: Site) -> None:
+def test_monitors_are_never_told_429(site: Site) -> None:
     assert site.ask(f"/api/1/cron/nightly/{key}/?status=ok", b"", {}, "GET", full).status == 503
-    assert site.ask("/api/1/minidump/", b"MDMP", spool=full).status == 503
+
+
+def test_exporters_are_told_to_come_back(site: Site) -> None:
+    reply = site.ask("/v1/traces", b"", {**auth, "Content-Type": "application/x-protobuf"}, spool=full)
+    assert (reply.status, reply.headers["retry-after"], reply.body[:2]) == (429, "30", b"\x08\x08")
 
 
 def test_a_spool_that_cannot_be_written_says_503(site: Site) -> None:
@@ -432,11 +438,12 @@ def test_refusals_of_strangers_are_counted_without_their_made_up_projects(site: 
     ["/api/1/integration/otlp/v1/logs", "/api/1/integration/otlp/v1/traces/", "/api/1/otlp/v1/traces", "/v1/logs"],
 )
 @pytest.mark.parametrize(
-    ("kind", "answer"), [("application/json", b"{}"), ("application/json; charset=utf-8", b"{}"), ("x/protobuf", b"")]
+    ("kind", "body"),
+    [("application/json", b"{}"), ("application/json; charset=utf-8", b"{}"), ("application/x-protobuf", b"")],
 )
-def test_otlp_is_answered_as_its_exporters_expect(site: Site, path: str, kind: str, answer: bytes) -> None:
-    reply = site.ask(path, b"{}", {"x-sentry-auth": f"sentry sentry_key={key}", "Content-Type": kind})
-    assert (reply.status, reply.body) == (200, answer)
+def test_otlp_is_answered_as_its_exporters_expect(site: Site, path: str, kind: str, body: bytes) -> None:
+    reply = site.ask(path, body, {"x-sentry-auth": f"sentry sentry_key={key}", "Content-Type": kind})
+    assert (reply.status, reply.body, reply.headers["content-type"]) == (200, body, kind.partition(";")[0])
     assert site.kept()[0].project == "1"
 
 
@@ -447,11 +454,22 @@ def test_otlp_errors_are_a_google_rpc_status(site: Site) -> None:
     assert (reply.headers["content-type"], reply.body[:3]) == ("application/x-protobuf", b"\x08\x10\x12")
 
 
-@pytest.mark.parametrize("path", ["/v1/logs", "/api/1/minidump/", "/api/1/nel/", "/v1/metrics", "/api/1/unreal/x/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/logs",
+        "/v1/metrics",
+        "/api/1/integration/otlp/v1/metrics",
+        "/api/1/minidump/",
+        "/api/1/nel/",
+        "/api/1/unreal/x/",
+        f"/api/1/events/{event_id}/attachments/",
+    ],
+)
 def test_a_door_that_nobody_reads_behind_is_never_answered_200(tmp_path: Path, path: str) -> None:
     site = Site(tmp_path, frozenset(("envelope", "store")))
     reply = site.ask(path)
-    assert reply.status == 501
+    assert reply.status == 404
     assert b"nothing was kept" in reply.body
     assert site.kept() == []
 
@@ -464,9 +482,35 @@ def test_a_check_in_comes_by_get_or_post_with_the_key_in_its_path(site: Site) ->
     assert (first.meta["slug"], first.meta["query"]) == ("nightly-backup", "status=ok&duration=3")
 
 
-def test_a_crash_handler_is_answered_with_a_dashed_id(site: Site) -> None:
-    reply = site.ask("/api/1/minidump/", b"MDMP...")
-    assert (reply.status, len(reply.body), reply.headers["content-type"]) == (200, 36, "text/plain")
+multipart = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x\r\n%s\r\n\r\n%s\r\n--x--\r\n' % (
+    b'Content-Disposition: form-data; name="sentry"',
+    event,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=x", multipart),
+        ("application/x-www-form-urlencoded", b"a=1&sentry=%7B%22message%22%3A%22hello%22%7D"),
+        ("application/x-www-form-urlencoded", event),  # a form by name alone
+    ],
+)
+def test_an_event_in_a_form_is_taken_out_of_it(site: Site, kind: str, body: bytes) -> None:
+    reply = site.ask("/api/1/store/", gzip.compress(body), {**auth, "Content-Type": kind, "Content-Encoding": "gzip"})
+    (record,) = site.kept()
+    assert (reply.status, inflate(record.body, record.meta["content_encoding"], 1000)) == (200, event)
+
+
+def test_an_event_may_be_the_address_of_an_image(site: Site) -> None:
+    data = quote(base64.b64encode(zlib.compress(event)))
+    reply = site.ask(f"/api/1/store/?sentry_version=5&sentry_key={key}&sentry_data={data}", b"", {}, "GET")
+    assert (reply.status, reply.headers["content-type"], reply.body[:6]) == (200, "image/gif", b"GIF89a")
+    assert zlib.decompress(base64.b64decode(site.kept()[0].body)) == event
+
+
+def test_an_image_without_an_event_is_refused(site: Site) -> None:
+    assert site.ask(f"/api/1/store/?sentry_key={key}", b"", {}, "GET").status == 400
 
 
 def test_a_security_report_comes_with_its_query(site: Site) -> None:

@@ -16,14 +16,15 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from fivehundred import envelope, limits
+from fivehundred.console import digest_otlp, otlp
 from fivehundred.console.inflate import InflateError, inflate
 from fivehundred.console.spool.base import Door, Received
 from fivehundred.console.store.base import Batch, Malformed, Tally
 from fivehundred.event import Json, clean, clean_id, cut, text
 
-Outcome: TypeAlias = Literal["received", "kept", "counted", "dropped", "lost_by_sender"]
+Outcome: TypeAlias = Literal["received", "kept", "counted", "dropped", "duplicate", "lost_by_sender"]
 
-doors: Final[frozenset[Door]] = frozenset(("envelope", "store", "security", "check_in"))
+doors: Final[frozenset[Door]] = frozenset(("envelope", "store", "security", "check_in", "otlp_logs", "otlp_traces"))
 
 _events: Final = frozenset(("event", "security"))
 _counted: Final = frozenset(("transaction", "span", "session", "sessions", "trace_metric", "check_in", "client_report"))
@@ -64,12 +65,14 @@ def sort(record: Received, offset: str, batch: Batch) -> Iterator[Found]:
             yield _store_event(record, offset, body, batch)
         elif record.door == "security":
             yield from _security(record, offset, body, batch)
+        elif record.door in ("otlp_logs", "otlp_traces"):
+            yield from _otlp(record, offset, body, batch)
         elif record.door == "check_in":
             _tally(batch, record, "received", "check_in", "", _client(record))
             _tally(batch, record, "counted", "check_in", "", _client(record))
         else:
             raise Unreadable(f"this version does not read what comes through the door {record.door}")
-    except (InflateError, Unreadable, envelope.EnvelopeError) as e:
+    except (InflateError, Unreadable, envelope.EnvelopeError, otlp.OtlpError) as e:
         batch.malformed.append(malformed(record, offset, 0, str(e)))
 
 
@@ -150,6 +153,26 @@ def _unwrapped(body: bytes) -> bytes:
 def _is_envelope(record: Received, body: bytes) -> bool:
     """Some senders post envelopes to /store/ and say so in the Content-Type."""
     return record.door == "store" and record.meta.get("content_type", "").startswith("application/x-sentry-envelope")
+
+
+# ---- OpenTelemetry -------------------------------------------------------------------------------
+
+
+def _otlp(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[Found]:
+    """Failures among log records and spans are events; each further record is counted."""
+    is_logs = record.door == "otlp_logs"
+    groups = otlp.groups(body, record.meta.get("content_type", ""), "logs" if is_logs else "traces")
+    made = (digest_otlp.of_logs if is_logs else digest_otlp.of_spans)(groups, record.project)
+    item = "otlp log" if is_logs else "otlp span"
+    _tally(batch, record, "received", item, "", made.sdk, made.counted)
+    _tally(batch, record, "counted", item, "", made.sdk, made.counted)
+    _tally(batch, record, "received", "event", "", made.sdk, len(made.events) + made.repeated)
+    _tally(batch, record, "duplicate", "event", "one exception on several spans", made.sdk, made.repeated)
+    for number, (reason, data) in enumerate(made.unreadable, len(made.events)):
+        batch.malformed.append(malformed(record, offset, number, reason, data))
+    for number, (event_id, raw) in enumerate(made.events):
+        payload = msgspec.json.encode(raw)
+        yield Found(record, offset, number, raw, event_id, "", made.sdk, len(payload), payload)
 
 
 # ---- what browsers report by themselves ----------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from fivehundred.console import otlp
 from fivehundred.console.ingest.auth import Refused
 from fivehundred.console.spool.base import Door
 
@@ -36,6 +37,8 @@ class Answer:
 
 
 _KEPT: Final = Answer(200, [_JSON, *_CORS, _DROPPED], b'{"id":"%s"}' % (b"0" * 32))
+_GIF: Final = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+_PIXEL: Final = Answer(200, [(b"content-type", b"image/gif"), (b"cache-control", b"no-store"), *_CORS], _GIF)
 _KEPT_NAMELESS: Final = Answer(200, [_JSON, *_CORS, _DROPPED], b"{}")
 
 
@@ -46,22 +49,34 @@ def kept(event_id: str) -> tuple[int, list[Header], bytes]:
     return 200, _KEPT_NAMELESS.headers, _KEPT_NAMELESS.body
 
 
-def kept_at(door: Door, event_id: str, content_type: str) -> tuple[int, list[Header], bytes]:
-    """The form of success that the clients of each door expect."""
+def kept_at(door: Door, event_id: str, content_type: str, unreadable: int = 0) -> tuple[int, list[Header], bytes]:
+    """The form of success that the clients of each door expect. ``unreadable``: records that are told as rejected."""
     if door in ("envelope", "store"):
         return kept(event_id)
     if door == "check_in":
         answer = Answer(202, list(_CORS))
-    elif door == "minidump":
-        dashed = "-".join((event_id[:8], event_id[8:12], event_id[12:16], event_id[16:20], event_id[20:]))
-        answer = Answer(200, [(b"content-type", b"text/plain"), *_CORS], dashed.encode())
     elif door in ("otlp_logs", "otlp_traces"):
-        is_json = content_type.startswith("application/json")
-        kind = content_type if is_json else _PROTOBUF  # an Export*ServiceResponse: `{}`, or no bytes at all
-        answer = Answer(200, [(b"content-type", kind.encode("latin-1")), *_CORS], b"{}" if is_json else b"")
+        answer = _exported(door, otlp.is_json(content_type), unreadable)
     else:
         answer = Answer(200, list(_CORS))
     return answer.status, answer.headers, answer.body
+
+
+def pixel() -> tuple[int, list[Header], bytes]:
+    """For events sent as the address of an image: one transparent GIF of 1x1."""
+    return 200, _PIXEL.headers, _PIXEL.body
+
+
+def _exported(door: Door, is_json: bool, unreadable: int) -> Answer:
+    """An Export*ServiceResponse; empty when all records were readable."""
+    told = f"{unreadable} records could not be read and are shown as malformed" if unreadable else ""
+    if is_json:
+        name = "rejectedLogRecords" if door == "otlp_logs" else "rejectedSpans"
+        partial = {"partialSuccess": {name: str(unreadable), "errorMessage": told}} if unreadable else {}
+        return Answer(200, [_JSON, *_CORS], json.dumps(partial).encode())
+    inner = b"\x08%s\x12%s%s" % (_varint(unreadable), _varint(len(told)), told.encode())
+    body = b"\x0a%s%s" % (_varint(len(inner)), inner) if unreadable else b""
+    return Answer(200, [(b"content-type", _PROTOBUF.encode()), *_CORS], body)
 
 
 def refused(e: Refused, door: Door | None, content_type: str) -> tuple[int, list[Header], bytes]:
@@ -91,9 +106,9 @@ def preflight(allow: bytes) -> tuple[int, list[Header], bytes]:
 
 
 def _rpc_status(e: Refused, content_type: str) -> tuple[bytes, bytes]:
-    """A google.rpc.Status: what OTLP exporters log. The numbers are those of gRPC."""
+    """A google.rpc.Status: what OTLP exporters log. The numbers are those of gRPC. JSON, unless protobuf was sent."""
     code = {400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 8, 415: 3, 429: 8, 501: 12, 503: 14}.get(e.status, 2)
-    if content_type.startswith("application/json"):
+    if not otlp.is_protobuf(content_type):
         return b"application/json", json.dumps({"code": code, "message": e.detail}).encode()
     message = e.detail.encode()[:1000]
     return _PROTOBUF.encode(), b"\x08%c\x12%s%s" % (code, _varint(len(message)), message)

@@ -10,21 +10,26 @@ from typing import Final
 from fivehundred.console.spool.base import Door
 
 _PROJECT: Final = re.compile(r"/api/([0-9]{1,20})/(.*)", re.DOTALL)
-_TAILS: Final[dict[str, Door | None]] = {
+_TAILS: Final[dict[str, Door]] = {
     "envelope": "envelope",
     "store": "store",
     "security": "security",
     "csp-report": "security",
-    "minidump": "minidump",
     "integration/otlp/v1/logs": "otlp_logs",
     "integration/otlp/v1/traces": "otlp_traces",
     "otlp/v1/logs": "otlp_logs",
     "otlp/v1/traces": "otlp_traces",
-    "nel": None,
 }
-_BARE: Final[dict[str, Door | None]] = {"/v1/logs": "otlp_logs", "/v1/traces": "otlp_traces", "/v1/metrics": None}
+_BARE: Final[dict[str, Door]] = {"/v1/logs": "otlp_logs", "/v1/traces": "otlp_traces"}
 _CRON: Final = re.compile(r"cron/([^/]{1,200})(?:/([^/]+))?")
-_NONE_YET: Final = re.compile(r"unreal/[^/]+|events/[^/]+/attachments")
+# Addresses of the protocol that are not served, and why: the sender's log shows the sentence.
+_CRASHES: Final = "crash dumps are not taken: there is nothing here that could read them"
+_REFUSALS: Final = (
+    (re.compile(r"minidump|unreal/[^/]+"), _CRASHES),
+    (re.compile(r"nel"), "network error reports are not taken"),
+    (re.compile(r"events/[^/]+/attachments"), "attachments are not kept"),
+    (re.compile(r"(?:integration/)?otlp/v1/metrics"), "metrics are not taken; switch the metrics exporter off"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Endpoint:
     project: str  # "": the key decides
     path_key: str = ""
     slug: str = ""  # the monitor of a check-in
+    refusal: str = ""  # why there is no door
 
 
 @lru_cache(maxsize=4096)
@@ -41,6 +47,8 @@ def endpoint_of(path: str) -> Endpoint | None:
     bare = path.rstrip("/")
     if bare in _BARE:
         return Endpoint(_BARE[bare], "")
+    if bare == "/v1/metrics":
+        return Endpoint(None, "", refusal="metrics are not taken; switch the metrics exporter off")
     if bare == "/api/store":
         return Endpoint("store", "")
     match = _PROJECT.fullmatch(bare)
@@ -52,4 +60,5 @@ def endpoint_of(path: str) -> Endpoint | None:
     cron = _CRON.fullmatch(tail)
     if cron:
         return Endpoint("check_in", project, cron[2] or "", cron[1])
-    return Endpoint(None, project) if _NONE_YET.fullmatch(tail) else None
+    why = next((text for pattern, text in _REFUSALS if pattern.fullmatch(tail)), "")
+    return Endpoint(None, project, refusal=why) if why else None

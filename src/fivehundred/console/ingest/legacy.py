@@ -1,4 +1,4 @@
-"""The body of ``/store/``, the endpoint before envelopes: one event, in three wrappings.
+"""The body of ``/store/``, the endpoint before envelopes: one event, in whatever wrapping.
 
 Old SDKs and both ravens still post here, so the whole body is read at the door: its event id is part of the answer,
 and a body that is no event is refused before it is acknowledged.
@@ -10,8 +10,10 @@ import asyncio
 import base64
 import binascii
 import json
+import re
 import uuid
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
@@ -19,6 +21,44 @@ from fivehundred import limits
 from fivehundred.console.inflate import InflateError, TooLarge, inflate
 from fivehundred.console.ingest.auth import Refused
 from fivehundred.event import clean_id
+
+_FIELD: Final = re.compile(rb'name="?sentry"?(?:[;\r]|$)')
+_PARTS_MAX: Final = 100
+_HEAD_BYTES_MAX: Final = 1024
+
+
+def event_of(body: bytes, encoding: str, content_type: str, query: bytes) -> tuple[bytes, str]:
+    """(the event as sent, its Content-Encoding), out of the form or the address that it came in. Raises Refused."""
+    if query:
+        found = next((v for k, v in parse_qsl(query.decode("latin-1")) if k == "sentry_data"), "")
+        return found.replace(" ", "+").encode("latin-1", "replace"), "identity"  # an unquoted + of base64
+    is_form = content_type.startswith("application/x-www-form-urlencoded")
+    if not is_form and not content_type.startswith("multipart/form-data"):
+        return body, encoding
+    try:
+        plain = inflate(body, encoding, limits.store_inflated_bytes_max)
+    except TooLarge as e:
+        raise Refused(413, str(e), "too_large") from e
+    except InflateError as e:
+        raise Refused(400, str(e), "malformed") from e
+    field = _form_field(plain) if is_form else _multipart_field(plain)
+    return (body, encoding) if field is None else (field, "identity")  # many say "form" and send JSON
+
+
+def _form_field(body: bytes) -> bytes | None:
+    return next((unquote_to_bytes(f[7:].replace(b"+", b" ")) for f in body.split(b"&") if f[:7] == b"sentry="), None)
+
+
+def _multipart_field(body: bytes) -> bytes | None:
+    """The part called ``sentry``. The boundary is the body's own first line: what a header says may differ."""
+    boundary, _, _ = body.lstrip(b"\r\n").partition(b"\r\n")
+    if not boundary.startswith(b"--"):
+        return None
+    for part in body.split(boundary)[:_PARTS_MAX]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        if _FIELD.search(head[:_HEAD_BYTES_MAX]):
+            return content.removesuffix(b"\r\n")
+    return None
 
 
 async def event_id(body: bytes, encoding: str) -> str:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import logging
 import time
-import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -18,8 +17,9 @@ from typing import Any, Final
 import msgspec
 
 from fivehundred import limits
+from fivehundred.console import otlp
 from fivehundred.console.inflate import InflateError, TooLarge, inflate
-from fivehundred.console.ingest import answers, legacy, peek
+from fivehundred.console.ingest import answers, export, legacy, peek
 from fivehundred.console.ingest.auth import Refused, find_client, find_key
 from fivehundred.console.ingest.doors import Endpoint, endpoint_of
 from fivehundred.console.ingest.keys import KeyBook
@@ -34,7 +34,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("fivehundred.console.ingest")
 
 body_is_here: Final = "fivehundred.body_is_here"  # set in the scope by a server that knows
-_never_429: Final = ("check_in", "minidump")  # their clients do not know the answer
+_never_429: Final = ("check_in",)  # its clients do not know the answer
+_by_get: Final = ("check_in", "store")
+_SIGNALS: Final[dict[Door, otlp.Signal]] = {"otlp_logs": "logs", "otlp_traces": "traces"}
 
 
 class Disconnected(Exception):
@@ -42,7 +44,7 @@ class Disconnected(Exception):
 
 
 class Ingest:
-    """``doors`` are those that the digest can treat; the others are answered with 501, never with 200."""
+    """``doors`` are those that the digest can treat; the others are answered with 404, never with 200."""
 
     def __init__(self, spool: SpoolWriter, keys: KeyBook, doors: frozenset[Door]) -> None:
         self._spool = spool
@@ -86,7 +88,11 @@ class Ingest:
         else:
             self.accepted[door] += 1
             self.accepted_bytes += len(record.body)
-            await _send(send, *answers.kept_at(door, record.meta["event_id"], content_type))
+            if method == "GET" and door == "store":
+                await _send(send, *answers.pixel())
+                return
+            unreadable = int(record.meta.get("unreadable", "0"))
+            await _send(send, *answers.kept_at(door, record.meta["event_id"], content_type, unreadable))
 
     async def _refuse(self, e: Refused, endpoint: Endpoint, content_type: str, send: Send) -> None:
         self._count_refused(endpoint.project, e.reason)
@@ -99,9 +105,8 @@ class Ingest:
     def _open_door(self, endpoint: Endpoint, method: str) -> Door:
         door = endpoint.door
         if door is None or door not in self._doors:
-            what = endpoint.door or "this address"
-            raise Refused(501, f"this Console does not take {what} data; nothing was kept", "not_served")
-        if method != "POST" and not (method == "GET" and door == "check_in"):
+            raise Refused(404, f"{endpoint.refusal or 'this address is not served'}; nothing was kept", "not_served")
+        if method != "POST" and not (method == "GET" and door in _by_get):
             allow = _allowed(endpoint)
             raise Refused(
                 405, f"{method} is not allowed here; send {allow.decode()}", "method", headers=((b"allow", allow),)
@@ -123,23 +128,27 @@ class Ingest:
         project = endpoint.project
         if key or door != "envelope":
             project = await self._admit(project, key)
+        content_type = headers.get(b"content-type", b"")[:200].decode("latin-1")
+        if door in _SIGNALS:
+            export.check_content_type(content_type)
         body = await _body(headers, receive)
-        event_id = ""
-        if door == "envelope":
-            event_id = await self._envelope(body, encoding, project, key)
-        elif door == "store":
-            event_id = await legacy.event_id(body, encoding)
-        elif door == "minidump":
-            event_id = uuid.uuid4().hex
-        if len(body) > limits.inflate_check_bytes and encoding != "identity":
-            await _check_size(body, encoding)
+        if door == "store":
+            body, encoding = legacy.event_of(body, encoding, content_type, query if scope["method"] == "GET" else b"")
         meta = {
             "content_encoding": encoding,
-            "content_type": headers.get(b"content-type", b"")[:200].decode("latin-1"),
+            "content_type": content_type,
             "client": find_client(headers, query),
             "peer": _peer(scope, headers),
-            "event_id": event_id,
+            "event_id": "",
         }
+        if door == "envelope":
+            meta["event_id"] = await self._envelope(body, encoding, project, key)
+        elif door == "store":
+            meta["event_id"] = await legacy.event_id(body, encoding)
+        elif door in _SIGNALS:
+            meta["unreadable"] = str(await export.unreadable(body, encoding, content_type, _SIGNALS[door]))
+        if len(body) > limits.inflate_check_bytes and encoding != "identity" and door not in _SIGNALS:
+            await _check_size(body, encoding)
         if endpoint.slug or door == "security":
             meta |= {"slug": endpoint.slug, "query": query[:2000].decode("latin-1")}
         return Received(project, door, time.time(), meta, body)
@@ -270,7 +279,7 @@ def _tolerant(line: bytes) -> object:
 
 
 def _allowed(endpoint: Endpoint) -> bytes:
-    return b"GET, POST, OPTIONS" if endpoint.door == "check_in" else b"POST, OPTIONS"
+    return b"GET, POST, OPTIONS" if endpoint.door in _by_get else b"POST, OPTIONS"
 
 
 def _unknown_path() -> Refused:
