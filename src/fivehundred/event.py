@@ -535,7 +535,8 @@ def _request(raw: dict[str, object]) -> Request:
 
 
 def _joined(value: object, between: str) -> str:
-    return "&".join(f"{k}{between}{v}" for k, v in _pairs(value, text).items())
+    joined = "&".join(f"{k}{between}{v}" for k, v in _pairs(value, text).items())
+    return cut(joined, limits.text_chars_max)
 
 
 def _headers(value: object) -> dict[str, str]:

@@ -7,12 +7,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fivehundred.demo.database import Database, create
+from fivehundred.demo.database import Database, DatabaseError, create
 
 
 def demo(*arguments: str) -> list[str]:
@@ -42,9 +44,16 @@ def test_a_verdict_is_a_sentence_that_says_what_to_do(once: subprocess.Completed
     assert all("Do: " in sentence for sentence in sentences)
 
 
-def test_ctrl_c_ends_every_process_and_deletes_what_was_stored(tmp_path: Path) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    tmp_path.chmod(0o755)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder below which the unprivileged user of PostgreSQL may go; pytest's own are closed to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_ctrl_c_ends_every_process_and_deletes_what_was_stored(open_folder: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(open_folder)}
     running = subprocess.Popen(demo(), stdout=subprocess.PIPE, text=True, env=environment)
     assert running.stdout is not None
     line = next(line for line in running.stdout if "Ctrl-C ends everything" in line)
@@ -55,7 +64,7 @@ def test_ctrl_c_ends_every_process_and_deletes_what_was_stored(tmp_path: Path) -
     assert running.wait(30) == 0
     assert len(started) >= 3
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
-    assert list(tmp_path.iterdir()) == []
+    assert list(open_folder.iterdir()) == []
 
 
 def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
@@ -89,3 +98,11 @@ def test_the_database_really_stops_and_starts_again() -> None:
     finally:
         database.remove()
     assert not Path(database.folder).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another user")
+def test_a_folder_that_the_database_cannot_enter_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(DatabaseError, match="TMPDIR"):
+        create(None)
+    assert list(tmp_path.iterdir()) == []

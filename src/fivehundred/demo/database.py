@@ -81,7 +81,11 @@ def create(given: str | None) -> Database:
     binaries = _binaries(Path(folder))
     if binaries is None:
         return Database("sqlite", f"sqlite:///{folder}/demo.sqlite", folder)
-    _initdb(binaries, folder)
+    try:
+        _initdb(binaries, folder)
+    except DatabaseError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     port = free_port()
     url = f"postgresql+psycopg://demo@127.0.0.1:{port}/postgres"
     return Database("postgresql", url, folder, str(binaries), port)
@@ -124,7 +128,8 @@ def _initdb(binaries: Path, folder: str) -> None:
     command = [str(binaries / "initdb"), "-D", str(data), "-U", "demo", "--auth=trust", "--no-sync", "-E", "UTF8"]
     done = _run([*command, "--locale=C"])
     if done.returncode != 0:
-        raise DatabaseError(f"initdb failed ({done.stderr.strip()[-300:]}); name a database: --database URL")
+        hint = f", or set TMPDIR to a folder that the user {unprivileged} may enter" if os.geteuid() == 0 else ""
+        raise DatabaseError(f"initdb failed ({done.stderr.strip()[-300:]}); name a database: --database URL{hint}")
 
 
 def _options(database: Database) -> str:
