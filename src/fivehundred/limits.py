@@ -43,6 +43,7 @@ notes_max: Final = 20
 source_lines: Final = 5  # on each side of the failing line, for frames of the application
 source_file_bytes_max: Final = 2 * MIB
 source_files_max: Final = 200  # kept in memory
+source_lines_kept_max: Final = 5_000  # places of which the lines around are kept ready
 crumbs_max: Final = 50  # log records kept per request
 crumb_chars_max: Final = 1_000
 texts_remembered_max: Final = 20_000  # texts of which it is known that they hold no secret: some 3 MiB

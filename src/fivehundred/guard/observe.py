@@ -9,18 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import sys
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from fivehundred import limits
 from fivehundred.event import Event, Json, context_name
+from fivehundred.guard.bell import Bell
 from fivehundred.guard.capture import About
 from fivehundred.guard.changes import changes
 from fivehundred.guard.pools import Pools
@@ -48,7 +48,9 @@ class Observer:
         _all.add(self)
 
     def _reset(self) -> None:
-        self._work: queue.SimpleQueue[Note | None] = queue.SimpleQueue()
+        self._work: deque[Note] = deque()
+        self._bell = Bell()
+        self._closed = False
         self._notes: OrderedDict[str, Note] = OrderedDict()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -79,7 +81,8 @@ class Observer:
                 with contextlib.suppress(RuntimeError):  # the limit of threads, or the interpreter's end
                     thread.start()
                     self._thread = thread
-        self._work.put(note)
+        self._work.append(note)
+        self._bell.ring()
 
     # ---- on the shipping thread ----
 
@@ -100,24 +103,24 @@ class Observer:
         return json.dumps(wire, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
     def close(self) -> None:
-        self._work.put(None)
+        self._closed = True
+        self._bell.ring()
 
     # ---- on its own thread ----
 
     def _run(self) -> None:
-        while (note := self._work.get()) is not None:
-            try:
-                self._look_around(note)
-            except Exception as e:  # the edge of this thread: what it could not find out is left out, and said
-                note.found["observe_error"] = type(e).__name__
-            note.done.set()
+        while not self._closed:
+            while self._work:
+                note = self._work.popleft()
+                try:
+                    self._look_around(note)
+                except Exception as e:  # the edge of this thread: what it could not find out is left out, and said
+                    note.found["observe_error"] = type(e).__name__
+                note.done.set()
+            self._bell.wait(_asleep_s)
 
     def _look_around(self, note: Note) -> None:
-        if note.loop is not None:
-            lag = _Lag(note.loop)
-            note.found["resources"] = {**self._fresh_resources(), "loop_lag_ms": lag.ms()}
-        else:
-            note.found["resources"] = self._fresh_resources()
+        note.found["resources"] = self._fresh_resources(note.loop)
         pools = self.pools.states()
         if pools:
             note.found["pools"] = pools
@@ -131,10 +134,13 @@ class Observer:
         if self._changed:
             note.found["changed"] = self._changed
 
-    def _fresh_resources(self) -> dict[str, Json]:
+    def _fresh_resources(self, loop: Any) -> dict[str, Json]:
         now = time.monotonic()
         if now - self._resources_at >= limits.snapshot_every_s:
+            lag = _Lag(loop) if loop is not None else None
             self._resources = snapshot(os.getcwd())
+            if lag is not None:
+                self._resources["loop_lag_ms"] = lag.ms()
             self._resources_at = now
         return self._resources
 
@@ -160,6 +166,7 @@ class Observer:
 
 
 _notes_max: Final = 1_000
+_asleep_s: Final = 3_600.0
 _peers_max: Final = 3
 
 
@@ -190,24 +197,25 @@ class _Lag:
     """How long a loop takes to come to a callback: asked from outside, so that a loop nobody watches costs nothing."""
 
     def __init__(self, loop: Any) -> None:
-        self._came = threading.Event()
         self._asked_at = time.perf_counter()
-        self._took = 0.0
+        self._took: float | None = None
         try:
             loop.call_soon_threadsafe(self._arrived)
         except RuntimeError:  # the loop is closed
-            self._came.set()
+            self._took = 0.0
 
     def _arrived(self) -> None:
         self._took = time.perf_counter() - self._asked_at
-        self._came.set()
 
     def ms(self) -> float:
-        came = self._came.wait(_lag_wait_s)
-        return round((self._took if came else time.perf_counter() - self._asked_at) * 1000, 1)
+        """Looks instead of waiting, so that the loop has nobody to wake."""
+        while self._took is None and (waited := time.perf_counter() - self._asked_at) < _lag_wait_s:
+            time.sleep(_lag_look_s)
+        return round((self._took if self._took is not None else waited) * 1000, 1)
 
 
 _lag_wait_s: Final = 0.15
+_lag_look_s: Final = 0.005
 
 # ---- after a fork --------------------------------------------------------------------------------
 

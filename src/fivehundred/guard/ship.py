@@ -22,6 +22,7 @@ from typing import Final
 from fivehundred import limits
 from fivehundred.envelope import Dsn, Item, encode
 from fivehundred.event import Json
+from fivehundred.guard.bell import Bell
 from fivehundred.guard.collector import Collector, Outcome
 from fivehundred.guard.spool import FileSpool, MemorySpool, Spool, Waiting, open_spool, orphans
 
@@ -43,7 +44,7 @@ class Shipper:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._bell = Bell()
         self._hurry = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
@@ -66,7 +67,7 @@ class Shipper:
         if not stored:
             self.drop("cache_overflow")
         self._start()
-        self._wake.set()
+        self._bell.ring()
         return stored
 
     def _append_to_memory(self, spool: Spool, data: bytes) -> bool:
@@ -93,11 +94,16 @@ class Shipper:
         if self._thread is None:
             return self._idle.is_set()
         self._hurry.set()
-        return self._idle.wait(timeout_s)
+        until = time.monotonic() + timeout_s
+        while self._idle.wait(max(0.0, until - time.monotonic())):
+            if not any(spool.bytes_waiting for spool in (self._spool, *self._adopted) if spool is not None):
+                return True
+            time.sleep(_look_again_s)  # put a moment ago, and not yet seen by the thread
+        return False
 
     def close(self) -> None:
         self._closed = True
-        self._wake.set()
+        self._bell.ring()
         self._hurry.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -136,10 +142,10 @@ class Shipper:
             if time.monotonic() >= look_for_orphans_at:
                 self._adopt()
                 look_for_orphans_at = time.monotonic() + limits.adopt_every_s
-            self._wake.clear()
             if not self._deliver_next():
                 self._idle.set()
-                self._wake.wait(max(0.0, look_for_orphans_at - time.monotonic()))
+                self._bell.wait(max(0.0, look_for_orphans_at - time.monotonic()))
+                self._idle.clear()
         self._end()
 
     def _deliver_next(self) -> bool:
@@ -214,6 +220,9 @@ class Shipper:
             if spool is not None:
                 spool.close()
         self._collector.close()
+
+
+_look_again_s: Final = 0.005
 
 
 def _envelope(data: bytes, dropped: dict[str, int]) -> bytes:

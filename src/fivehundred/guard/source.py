@@ -1,41 +1,59 @@
-"""Lines of source around a failing line, read once per file and kept, already scrubbed. Bounded; never raises.
+"""Lines of source around a failing line: files are read once and kept, lines are scrubbed when they are first shown.
 
 ``linecache`` is not used: it keeps every file for ever, asks ``stat`` each time, and calls the module's own loader.
+Bounded; never raises.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from types import CodeType
-from typing import Final
+from typing import Final, NamedTuple
 
 from fivehundred import limits, scrub
 from fivehundred.event import clean
 
+
+class Lines(NamedTuple):
+    """Before, the line itself, after. Shared by every event that shows them, so nobody changes the lists."""
+
+    before: list[str]
+    line: str
+    after: list[str]
+
+
+_nothing: Final = Lines([], "", [])
+_shown: dict[tuple[str, int, int], Lines] = {}
 _files: dict[str, list[str]] = {}
-_lock = threading.Lock()
 
 
-def lines_around(code: CodeType, lineno: int, around: int) -> tuple[list[str], str, list[str]]:
-    """Lines before, the line itself, lines after; empty when the source is not there or no longer the one that runs."""
-    lines = _files.get(code.co_filename)
+def lines_around(code: CodeType, lineno: int, around: int) -> Lines:
+    """Empty when the source is not there, or is no longer the one that runs."""
+    key = (code.co_filename, lineno, around)
+    found = _shown.get(key)
+    if found is None:
+        if len(_shown) >= limits.source_lines_kept_max:
+            _shown.clear()
+        found = _shown[key] = _cut_out(*key)
+    return found
+
+
+def _cut_out(filename: str, lineno: int, around: int) -> Lines:
+    lines = _files.get(filename)
     if lines is None:
-        lines = _read(code.co_filename)
-    if not 0 < lineno <= len(lines):
-        return [], "", []
-    first = max(0, lineno - 1 - around)
-    return lines[first : lineno - 1], lines[lineno - 1], lines[lineno : lineno + around]
-
-
-def _read(filename: str) -> list[str]:
-    lines = _load(filename)
-    with _lock:
         if len(_files) >= limits.source_files_max:
             _files.clear()
-        _files[filename] = lines
-    return lines
+        lines = _files[filename] = _load(filename)
+    if not 0 < lineno <= len(lines):
+        return _nothing
+    at = lineno - 1
+    before, after = lines[max(0, at - around) : at], lines[lineno : lineno + around]
+    return Lines([_clean(x) for x in before], _clean(lines[at]), [_clean(x) for x in after])
+
+
+def _clean(line: str) -> str:
+    return scrub.scrub_source(clean(line[: limits.line_chars_max]))
 
 
 def _load(filename: str) -> list[str]:
@@ -50,7 +68,7 @@ def _load(filename: str) -> list[str]:
     except OSError:
         return []
     text = data.decode(_encoding(data), "replace")
-    return [scrub.scrub_source(clean(line[: limits.line_chars_max])) for line in text.splitlines()]
+    return text.splitlines()
 
 
 def _encoding(data: bytes) -> str:
