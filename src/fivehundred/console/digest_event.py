@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from fivehundred import limits
-from fivehundred.console.digest_items import Found, malformed
+from fivehundred.console.digest_items import Found, Unreadable, malformed
 from fivehundred.console.store.base import Batch, Digested, Store
 from fivehundred.diagnosis.diagnose import diagnose
 from fivehundred.event import Event, EventError, Json, parse, seconds, to_wire
@@ -34,7 +34,7 @@ class Digester:
         """Adds the event to the batch, or the reason why it cannot be one."""
         try:
             batch.events.append(self._digested(found))
-        except EventError as e:
+        except (EventError, Unreadable) as e:
             self._refuse(found, batch, str(e))
         except Exception as e:  # the edge of one event: hostile input finds our defects, and must find only itself
             log.exception("an event of project %s could not be digested and is kept as malformed", found.record.project)
@@ -58,9 +58,13 @@ class Digester:
 
     def _digested(self, found: Found) -> Digested:
         record = found.record
-        event, payload = _read(found)
+        event = _outlined(found)
         fp = fingerprint(event, self._memory(record.project))
-        history = self._store.history(record.project, fp.primary.value, event)
+        key = fp.primary.value
+        if not self._store.wants(record.project, key, record.received_at):
+            return Digested(record.project, record.received_at, event, b"", fp, None)
+        event, payload = _whole(found)
+        history = self._store.history(record.project, key, event)
         return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
 
     def _memory(self, project: str) -> Memory:
@@ -71,17 +75,15 @@ class Digester:
         return memory
 
 
-def _read(found: Found) -> tuple[Event, bytes]:
+def _outlined(found: Found) -> Event:
+    """The typed event as far as grouping and counting look at it."""
+    return _typed(_slim(found) if found.size > limits.event_bytes_max else scrub(found.raw), found)
+
+
+def _whole(found: Found) -> tuple[Event, bytes]:
     """The typed event and its payload as it is kept: both scrubbed, of bounded size, by our clock."""
-    received_at = found.record.received_at
-    if found.size > limits.event_bytes_max:
-        wire = _slim(found)
-    else:
-        wire = scrub(found.raw)
-    event = parse(wire, received_at=received_at, event_id=found.event_id)
-    drift = _drift(found.sent_at, received_at)
-    if drift:
-        event.timestamp = min(event.timestamp + drift, received_at)
+    wire = _slim(found) if found.size > limits.event_bytes_max else scrub(found.read())
+    event = _typed(wire, found)
     wire["event_id"], wire["timestamp"] = event.event_id, event.timestamp
     try:
         return event, _encode(wire)
@@ -89,9 +91,18 @@ def _read(found: Found) -> tuple[Event, bytes]:
         return event, _encode(to_wire(event))  # lone surrogates and the like: the typed form is clean
 
 
+def _typed(wire: dict[str, Json], found: Found) -> Event:
+    received_at = found.record.received_at
+    event = parse(wire, received_at=received_at, event_id=found.event_id)
+    drift = _drift(found.sent_at, received_at)
+    if drift:
+        event.timestamp = min(event.timestamp + drift, received_at)
+    return event
+
+
 def _slim(found: Found) -> dict[str, Json]:
     """An oversized event without what makes events big; it says so itself."""
-    event = parse(found.raw, received_at=found.record.received_at, event_id=found.event_id)
+    event = parse(found.read(), received_at=found.record.received_at, event_id=found.event_id)
     event.extra = {"cut": f"the event had {found.size} bytes: variables, breadcrumbs and extra were left out"}
     event.breadcrumbs, event.modules = [], {}
     event.contexts = {name: context for name, context in event.contexts.items() if name == "trace"}

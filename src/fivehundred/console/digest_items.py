@@ -18,6 +18,7 @@ import msgspec
 from fivehundred import envelope, limits
 from fivehundred.console import digest_otlp, otlp
 from fivehundred.console.inflate import InflateError, inflate
+from fivehundred.console.outline import outline
 from fivehundred.console.spool.base import Door, Received
 from fivehundred.console.store.base import Batch, Malformed, Tally
 from fivehundred.event import Json, clean, clean_id, cut, text
@@ -42,17 +43,22 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One event of a record, decoded and not yet looked at."""
+    """One event of a record, decoded as far as it takes to group it, and not yet looked at."""
 
     record: Received
     offset: str  # of the record, which with the number makes ids for what has none
     number: int  # of the item within its record
     raw: dict[str, Json]
+    whole: bool  # False: raw is an outline, and ``read`` reads the rest
     event_id: str  # the envelope header's, which wins over the payload's; may be empty
     sent_at: str  # by the sender's clock
     sdk: str
     size: int  # bytes of the payload as sent
     payload: bytes
+
+    def read(self) -> dict[str, Json]:
+        """All of the event. Raises Unreadable."""
+        return self.raw if self.whole else _event(self.payload)
 
 
 def sort(record: Received, offset: str, batch: Batch) -> Iterator[Found]:
@@ -115,26 +121,35 @@ def _envelope(record: Received, offset: str, body: bytes, batch: Batch) -> Itera
             _other(batch, record, kind, item.payload, sdk)
             continue
         try:
-            raw = decode(item.payload)
-            if not isinstance(raw, dict):
-                raise Unreadable("the event is not a JSON object")
+            raw, whole = _outlined(item.payload)
         except Unreadable as e:
             batch.malformed.append(malformed(record, offset, number, str(e), item.payload, event_id))
             continue
         if raw.get("type") == "transaction":
             _tally(batch, record, "counted", "transaction", "", sdk)
         else:
-            yield Found(record, offset, number, raw, event_id, sent_at, sdk, len(item.payload), item.payload)
+            yield Found(record, offset, number, raw, whole, event_id, sent_at, sdk, len(item.payload), item.payload)
 
 
 def _store_event(record: Received, offset: str, body: bytes, batch: Batch) -> Found:
     sdk = _client(record)
     _tally(batch, record, "received", "event", "", sdk)
     payload = _unwrapped(body)
+    raw, whole = _outlined(payload)
+    return Found(record, offset, 0, raw, whole, record.meta.get("event_id", ""), "", sdk, len(payload), payload)
+
+
+def _outlined(payload: bytes) -> tuple[dict[str, Json], bool]:
+    """(event, whether that is all of it)"""
+    found = outline(payload) if len(payload) <= limits.event_bytes_max else None
+    return (_event(payload), True) if found is None else (found, False)
+
+
+def _event(payload: bytes) -> dict[str, Json]:
     raw = decode(payload)
     if not isinstance(raw, dict):
         raise Unreadable("the event is not a JSON object")
-    return Found(record, offset, 0, raw, record.meta.get("event_id", ""), "", sdk, len(payload), payload)
+    return raw
 
 
 def _unwrapped(body: bytes) -> bytes:
@@ -172,7 +187,7 @@ def _otlp(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[
         batch.malformed.append(malformed(record, offset, number, reason, data))
     for number, (event_id, raw) in enumerate(made.events):
         payload = msgspec.json.encode(raw)
-        yield Found(record, offset, number, raw, event_id, "", made.sdk, len(payload), payload)
+        yield Found(record, offset, number, raw, True, event_id, "", made.sdk, len(payload), payload)
 
 
 # ---- what browsers report by themselves ----------------------------------------------------------
@@ -190,7 +205,7 @@ def _security(record: Received, offset: str, body: bytes, batch: Batch) -> Itera
             data = msgspec.json.encode(report)
             batch.malformed.append(malformed(record, offset, number, "no csp-report in the report", data))
             continue
-        yield Found(record, offset, number, _csp_event(inner, record), "", "", sdk, len(body), body)
+        yield Found(record, offset, number, _csp_event(inner, record), True, "", "", sdk, len(body), body)
 
 
 def _csp_event(report: dict[str, Json], record: Received) -> dict[str, Json]:

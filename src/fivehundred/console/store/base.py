@@ -50,14 +50,17 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Digested:
-    """One event after the pure middle: typed, scrubbed, grouped and diagnosed."""
+    """One event after the pure middle: typed, scrubbed, grouped and, when its payload is to be kept, diagnosed.
+
+    Of one that is only counted, ``event`` may lack what pages alone would show: variables, source, breadcrumbs.
+    """
 
     project: str
     received_at: float
     event: Event
-    payload: bytes  # the scrubbed event as JSON, what pages show in full
+    payload: bytes  # the scrubbed event as JSON, what pages show in full; empty when it is only counted
     fingerprint: Fingerprint
-    diagnosis: Diagnosis
+    diagnosis: Diagnosis | None  # None: only counted, under the cause of its fault's last diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class FaultDetail:
     fault: Fault
-    diagnosis: Diagnosis  # of the newest event
+    diagnosis: Diagnosis  # of the newest event that was diagnosed
     fingerprint: dict[str, Json]  # why grouped: Fingerprint.to_json()
     tags: dict[str, tuple[tuple[str, int], ...]]  # name -> (value, events), the most frequent first
     releases: tuple[tuple[str, int, float], ...]  # (release, events, first seen), the oldest first
@@ -228,10 +231,12 @@ class Store(Protocol):
     def project(self, project: str) -> Project: ...  # raises NotFound
     def create_project(self, name: str, *, now: float) -> Project: ...
 
-    # the digest
+    # the digest; ``key`` is Fingerprint.primary.value. ``wants`` counts the event and says whether its payload will be
+    # kept: True for what is not known yet. ``history`` is of what was before the event, this batch included.
     def offset(self) -> str: ...  # of the last written batch; empty at the beginning
     def write(self, batch: Batch, *, now: float) -> None: ...  # idempotent by (project, event_id)
-    def history(self, project: str, key: str, event: Event) -> History: ...  # key: Fingerprint.primary.value
+    def wants(self, project: str, key: str, received_at: float) -> bool: ...
+    def history(self, project: str, key: str, event: Event) -> History: ...
     def memory(self, project: str) -> dict[str, Json]: ...  # what the fingerprint learned, its own JSON
 
     # pages and API

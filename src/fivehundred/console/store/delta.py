@@ -13,12 +13,14 @@ import msgspec
 from fivehundred import limits
 from fivehundred.console.store.base import Digested
 from fivehundred.console.store.schema import Value, insert, number, rows, update
+from fivehundred.diagnosis.model import Diagnosis
 from fivehundred.event import Event, text
 
 half_life_s = 6 * 3600.0  # of an event's weight in the impact: a quarter of a day decides what matters now
 new_user_weight = 5.0  # a user more counts as much as so many events more
 
 _encode = msgspec.json.Encoder().encode
+not_asked = Diagnosis("unknown", "unknown", "unknown", "", "It was counted without a diagnosis.", "", "")
 
 
 @dataclass(slots=True)
@@ -68,10 +70,12 @@ class Delta:
     impact: float
     users: int
     last_seen: float
+    cause: str  # of the last diagnosis; what is only counted is counted under it
     arrived: dict[int, int] = field(default_factory=dict)  # hour -> events that arrived in it, this batch included
     events: int = 0
     first_seen: float = math.inf
     last: Digested | None = None  # the newest by its own clock
+    diagnosed: Digested | None = None  # the newest that was diagnosed
     last_kept: bytes = b""  # the newest to arrive whose payload is kept
     hours: Counter[int] = field(default_factory=Counter)
     causes: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -98,14 +102,14 @@ class Delta:
             "impact": 0.0,
             "last_event_id": bytes.fromhex(event.event_id),  # the first of a fault in an hour is always kept
             **_face(digested),
+            **_verdict(digested),
         }
         return insert(db, "fault", row)
 
     @classmethod
     def load(cls, db: apsw.Connection, fault: int) -> Delta:
-        sql = "SELECT state, resolved_at, regressed_at, impact, users, last_seen FROM fault WHERE id = ?"
-        state, resolved_at, regressed_at, impact, users, last_seen = rows(db, sql, (fault,))[0]
-        return cls(db, fault, state, resolved_at, regressed_at, impact, users, last_seen)
+        sql = "SELECT state, resolved_at, regressed_at, impact, users, last_seen, cause FROM fault WHERE id = ?"
+        return cls(db, fault, *rows(db, sql, (fault,))[0])
 
     def add(self, digested: Digested) -> int:
         """Counts the event; the how-manieth of its fault in the hour it arrived in."""
@@ -114,9 +118,13 @@ class Delta:
         self.first_seen = min(self.first_seen, event.timestamp)
         if self.last is None or event.timestamp >= self.last.event.timestamp:
             self.last = digested
+        if digested.diagnosis is not None:
+            self.cause = digested.diagnosis.cause
+            if self.diagnosed is None or event.timestamp >= self.diagnosed.event.timestamp:
+                self.diagnosed = digested
         hour = int(event.timestamp // 3600)
         self.hours[hour] += 1
-        self.causes[hour, digested.diagnosis.cause] += 1
+        self.causes[hour, self.cause] += 1
         self.impact = heavier(self.impact, 1.0, event.timestamp)
         if event.user and event.user.identity:
             self.identities.add(hashlib.blake2b(event.user.identity.encode(), digest_size=8).digest())
@@ -163,7 +171,8 @@ class Delta:
             update(db, "fault", {"last_event_id": self.last_kept}, self.fault)
         if last.event.timestamp < self.last_seen:
             return  # late arrivals are counted; the face of a fault is its newest event
-        update(db, "fault", {"last_seen": last.event.timestamp, **_face(last)}, self.fault)
+        face = {**_face(last), **(_verdict(self.diagnosed) if self.diagnosed else {})}
+        update(db, "fault", {"last_seen": last.event.timestamp, **face}, self.fault)
         if last.event.release:
             db.execute(
                 "UPDATE fault SET last_release = ?1,"
@@ -205,7 +214,7 @@ class Delta:
 
 def _face(digested: Digested) -> dict[str, Value]:
     """What a fault shows of its newest event."""
-    event, s, diagnosis, fp = digested.event, summary_of(digested), digested.diagnosis, digested.fingerprint
+    event, s, fp = digested.event, summary_of(digested), digested.fingerprint
     return {
         "title": fp.title,
         "message": s.message,
@@ -215,14 +224,21 @@ def _face(digested: Digested) -> dict[str, Value]:
         "status": s.status,
         "platform": event.platform,
         "level": event.level,
-        "cause": diagnosis.cause,
-        "confidence": diagnosis.confidence,
-        "transient": diagnosis.transient,
-        "sentence": diagnosis.sentence,
         "environment": event.environment,
         "search": "\n".join((fp.title, s.message, fp.culprit, f"{s.method} {s.route}")).casefold(),
-        "diagnosis": _encode(diagnosis).decode(),
         "fingerprint": _encode(fp).decode(),
+    }
+
+
+def _verdict(digested: Digested) -> dict[str, Value]:
+    """Why it failed, as far as that was asked: the sampling always keeps, and so diagnoses, the first of a fault."""
+    d = digested.diagnosis or not_asked
+    return {
+        "cause": d.cause,
+        "confidence": d.confidence,
+        "transient": d.transient,
+        "sentence": d.sentence,
+        "diagnosis": _encode(d).decode(),
     }
 
 

@@ -1,39 +1,66 @@
-"""Past: what the store knows about a fault before an event, for the diagnosis. Remembered until the next write."""
+"""Past: what the store knows about a fault before an event, this batch included. Remembered until the next write."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import apsw
 
+from fivehundred.console.store.sampling import keeps
 from fivehundred.console.store.schema import number, rows
 from fivehundred.diagnosis.model import History
 from fivehundred.event import Event
 
 near_s = 300.0  # "the same minutes"
 day_s = 86_400.0
+values_max = 20  # of releases, hosts, routes that a diagnosis is told of
+
+
+@dataclass(slots=True)
+class _Known:
+    """One key of the batch in hand."""
+
+    fault: int | None  # None: no fault has it yet
+    arrived: dict[int, int] = field(default_factory=dict)  # hour -> events, those of this batch included
+    history: History | None = None
 
 
 class Past:
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
-        self._known: dict[tuple[str, str], History] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
 
     def forget(self) -> None:
         self._known.clear()
 
+    def wants(self, project: str, key: str, received_at: float) -> bool:
+        """Counts the event as one more of its key; whether the sampling will keep its payload."""
+        known, hour = self._of(project, key), int(received_at // 3600)
+        arrived = known.arrived.get(hour)
+        if arrived is None:
+            sql = "SELECT arrived FROM fault_hour WHERE fault = ? AND hour = ?"
+            arrived = 0 if known.fault is None else number(self._db, sql, (known.fault, hour)) or 0
+        known.arrived[hour] = arrived + 1
+        return keeps(arrived + 1)
+
     def history(self, project: str, key: str, event: Event) -> History:
+        """Before this event; asked for the next one of the batch, this one is part of it."""
+        known = self._of(project, key)
+        found = known.history or self._load(project, known.fault, event.timestamp)
+        if event.release and event.release not in found.releases:
+            found = replace(found, releases=(*found.releases, event.release))
+        known.history = _with(found, event)
+        return found
+
+    def _of(self, project: str, key: str) -> _Known:
         known = self._known.get((project, key))
         if known is None:
-            known = self._known[project, key] = self._load(project, key, event.timestamp)
-        if event.release and event.release not in known.releases:
-            return replace(known, releases=(*known.releases, event.release))
+            sql = "SELECT fault FROM fault_key WHERE project = ? AND key = ? AND groups = 1"
+            known = self._known[project, key] = _Known(number(self._db, sql, (project, key)))
         return known
 
-    def _load(self, project: str, key: str, at: float) -> History:
+    def _load(self, project: str, fault: int | None, at: float) -> History:
         newest_release, all_hosts = self._newest_release(project), self._hosts(project, at)
-        sql = "SELECT fault FROM fault_key WHERE project = ? AND key = ? AND groups = 1"
-        fault = number(self._db, sql, (project, key))
         if fault is None:
             others = self._others(project, -1, at)
             return History(newest_release=newest_release, all_hosts=all_hosts, others_now=others)
@@ -59,8 +86,8 @@ class Past:
         return number(self._db, sql, (project, at - day_s)) or 0
 
     def _values(self, fault: int, name: str) -> tuple[str, ...]:
-        sql = "SELECT value FROM fault_value WHERE fault = ? AND name = ? ORDER BY first_seen LIMIT 20"
-        return tuple(row[0] for row in rows(self._db, sql, (fault, name)))
+        sql = "SELECT value FROM fault_value WHERE fault = ? AND name = ? ORDER BY first_seen LIMIT ?"
+        return tuple(row[0] for row in rows(self._db, sql, (fault, name, values_max)))
 
     def _others(self, project: str, fault: int, at: float) -> tuple[str, ...]:
         sql = (
@@ -68,3 +95,20 @@ class Past:
             " ORDER BY last_seen DESC LIMIT 5"
         )
         return tuple(row[0] for row in rows(self._db, sql, (project, at - near_s, at + near_s, fault)))
+
+
+def _with(before: History, event: Event) -> History:
+    """The history with one event more."""
+    first = event.timestamp if before.first_seen is None else min(before.first_seen, event.timestamp)
+    route = event.ours.get("route")
+    return replace(
+        before,
+        events=before.events + 1,
+        first_seen=first,
+        hosts=_and(before.hosts, event.server_name),
+        routes=_and(before.routes, route if isinstance(route, str) and route else event.transaction),
+    )
+
+
+def _and(values: tuple[str, ...], value: str) -> tuple[str, ...]:
+    return values if not value or value in values or len(values) >= values_max else (*values, value)

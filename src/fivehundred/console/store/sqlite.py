@@ -85,6 +85,9 @@ class SqliteStore:
         self._past.forget()
         self._writer.write(batch, now=now)
 
+    def wants(self, project: str, key: str, received_at: float) -> bool:
+        return self._past.wants(project, key, received_at)
+
     def history(self, project: str, key: str, event: Event) -> History:
         return self._past.history(project, key, event)
 

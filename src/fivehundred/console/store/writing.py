@@ -16,6 +16,7 @@ from fivehundred.console.store.base import Batch, Digested, Malformed, Tally
 from fivehundred.console.store.bodies import Body, Segments
 from fivehundred.console.store.delta import Delta, summary_of
 from fivehundred.console.store.dictionaries import Dictionaries
+from fivehundred.console.store.sampling import keeps
 from fivehundred.console.store.schema import Value, immediate, insert, number, rows
 
 _encode = msgspec.json.Encoder().encode
@@ -74,7 +75,7 @@ class Writer:
             delta = self._deltas[fault] = Delta.load(self._db, fault)
         nth = delta.add(digested)
         row, length = None, 0
-        if keeps(nth):
+        if digested.diagnosis is not None and keeps(nth):
             row, length = self._keep(digested, fault, event_id, segment, at)
             delta.last_kept = event_id
         self._db.execute("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", (event_id, project, fault, event.timestamp, row))
@@ -220,14 +221,6 @@ class Writer:
             return found[0][0], found[0][1]
         self._db.execute("INSERT INTO segment DEFAULT VALUES")
         return self._db.last_insert_rowid(), 0
-
-
-def keeps(nth: int) -> bool:
-    """Whether the payload of the nth event of a fault in one hour is kept: the first ones, then ever fewer."""
-    if nth <= limits.payloads_an_hour_max:
-        return True
-    step: int = 10 ** len(str((nth - 1) // limits.payloads_an_hour_max))
-    return nth % step == 0
 
 
 def _continues(digested: Digested) -> str:
