@@ -1,0 +1,95 @@
+"""Plays scenarios and judges what was said of them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass
+
+from fivehundred.diagnosis.diagnose import diagnose
+from tests.scenarios.scenario import Scenario, Skip, catalogue
+from tests.scenarios.stage import Stage, ways
+
+modules = ("bugs", "attacks", "surroundings")
+
+
+@dataclass(slots=True)
+class Played:
+    """One scenario in one way, with the diagnosis of its event."""
+
+    id: str
+    way: str
+    expected: str
+    transient_expected: str
+    cause: str = ""
+    confidence: str = ""
+    transient: str = ""
+    rule: str = ""
+    sentence: str = ""
+    twin: bool = False
+    evidence: bool = False
+    ms: float = 0.0
+    skipped: str = ""
+    failed: str = ""
+
+    @property
+    def right(self) -> bool:
+        return self.cause == self.expected
+
+
+def load() -> dict[str, Scenario]:
+    for name in modules:
+        importlib.import_module(f"tests.scenarios.{name}")
+    return catalogue
+
+
+def play(one: Scenario, way: str) -> Played:
+    if one.alone:
+        return _alone(one, way)
+    return play_here(one, way)
+
+
+def play_here(one: Scenario, way: str) -> Played:
+    played = Played(one.id, way, one.cause, one.transient)
+    try:
+        with Stage(way) as stage:
+            one.play(stage)
+            event = stage.event()
+        started = time.perf_counter()
+        diagnosis = diagnose(event)
+        played.ms = (time.perf_counter() - started) * 1000
+    except Skip as reason:
+        played.skipped = str(reason)
+        return played
+    except Exception:
+        played.failed = traceback.format_exc(limit=-3)
+        return played
+    played.cause, played.confidence, played.transient = diagnosis.cause, diagnosis.confidence, diagnosis.transient
+    played.rule, played.sentence = diagnosis.rule, diagnosis.sentence
+    played.twin = diagnosis.cause in one.twins or diagnosis.rule in one.twins
+    text = "\n".join(f"{fact.kind} {fact.subject} {fact.value} {fact.text}" for fact in diagnosis.evidence)
+    played.evidence = re.search(one.evidence, text) is not None
+    return played
+
+
+def _alone(one: Scenario, way: str) -> Played:
+    command = [sys.executable, "-m", "tests.scenarios.run", "--here", one.id, "--way", way]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith('{"id"')), "")
+    if not line:
+        said = (done.stderr or done.stdout)[-600:]
+        return Played(one.id, way, one.cause, one.transient, failed=f"exit {done.returncode}: {said}")
+    return Played(**json.loads(line))
+
+
+def as_line(played: Played) -> str:
+    return json.dumps(asdict(played))
+
+
+def ways_of(one: Scenario) -> tuple[str, ...]:
+    return one.ways or ways
