@@ -135,7 +135,8 @@ def _java(lines: list[str]) -> list[Raised]:
         if frame is not None:
             found[-1].frames.append(frame)
         elif more and len(found) > 1:
-            shared = min(int(more[1]), len(found[-2].frames))
+            room = max(0, limits.frames_max - len(found[-1].frames))  # lines of this kind could double it each time
+            shared = min(int(more[1]), len(found[-2].frames), room)
             found[-1].frames += found[-2].frames[len(found[-2].frames) - shared :]
         elif line.startswith("Caused by: "):
             found.append(_titled(line.removeprefix("Caused by: ")))
@@ -197,9 +198,9 @@ def _javascript_frame(line: str) -> Frame | None:
     bare = line.strip()
     if bare.startswith("at "):
         called = bare[3:]
-        function, bracket, place = called[:-1].rpartition(" (") if called.endswith(")") else ("", "", called)
+        function, bracket, place = called[:-1].partition(" (") if called.endswith(")") else ("", "", "")
         if not bracket:
-            place = place.removeprefix("async ")
+            function, place = "", called.removeprefix("async ")
     else:
         function, at, place = bare.partition("@")
         if not at or " " in function:
