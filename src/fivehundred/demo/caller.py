@@ -157,7 +157,7 @@ presses = (
         "overload",
         "overload",
         "Overload the pool",
-        "GET /report, four at once: each holds a connection for two seconds, and there are two.",
+        "GET /report, four at once, for two connections. The client then waits as it was told, some seconds.",
         _overload,
     ),
     Press(

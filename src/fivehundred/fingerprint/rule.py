@@ -308,4 +308,8 @@ def _culprit(event: Event, where: Site | None) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text[: 2 * message_chars_max].split())[:message_chars_max]
+    """What a title shows: without the statement and the link that SQLAlchemy appends, which stand on the page itself."""
+    text = text[: 2 * message_chars_max]
+    for tail in ("\n[SQL: ", "\n(Background on this error at: ", " (Background on this error at: "):
+        text = text.partition(tail)[0] or text
+    return " ".join(text.split())[:message_chars_max]
