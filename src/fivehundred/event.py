@@ -580,8 +580,9 @@ def _breadcrumbs(value: object, received_at: float) -> list[Breadcrumb]:
 # ---- to the wire ---------------------------------------------------------------------------------
 
 
-def to_wire(event: Event) -> dict[str, Json]:
+def to_wire(event: Event, *, with_exceptions: bool = True) -> dict[str, Json]:
     """The event as Sentry's public payload: what is empty is left out."""
+    exceptions = event.exceptions if with_exceptions else []
     entry: dict[str, Json] = {}
     if event.message:
         entry = {"formatted": event.message, "message": event.message_template or event.message}
@@ -598,8 +599,8 @@ def to_wire(event: Event) -> dict[str, Json]:
             "dist": event.dist,
             "environment": event.environment,
             "logentry": entry,
-            "exception": {"values": [_exception_to_wire(x) for x in event.exceptions]} if event.exceptions else None,
-            "stacktrace": {"frames": [_frame_to_wire(x) for x in event.frames]} if event.frames else None,
+            "exception": {"values": [exception_to_wire(x) for x in exceptions]} if exceptions else None,
+            "stacktrace": {"frames": [frame_to_wire(x) for x in event.frames]} if event.frames else None,
             "request": _request_to_wire(event.request) if event.request else None,
             "user": _user_to_wire(event.user) if event.user else None,
             "breadcrumbs": {"values": [_breadcrumb_to_wire(x) for x in event.breadcrumbs]}
@@ -620,14 +621,14 @@ def _filled_only(values: dict[str, Json]) -> dict[str, Json]:
     return {k: v for k, v in values.items() if v is not None and v != "" and v != {} and v != []}
 
 
-def _exception_to_wire(x: ExceptionItem) -> Json:
+def exception_to_wire(x: ExceptionItem, *, with_frames: bool = True) -> Json:
     wire: dict[str, Json] = {"type": x.type, "value": x.value}  # both are expected by every server, even when empty
     if x.module:
         wire["module"] = x.module
     if x.mechanism:
         wire["mechanism"] = _mechanism_to_wire(x.mechanism)
-    if x.frames:
-        wire["stacktrace"] = {"frames": [_frame_to_wire(f) for f in x.frames]}
+    if x.frames and with_frames:
+        wire["stacktrace"] = {"frames": [frame_to_wire(f) for f in x.frames]}
     if x.thread_id:
         wire["thread_id"] = x.thread_id
     return wire
@@ -649,7 +650,7 @@ def _mechanism_to_wire(m: Mechanism) -> Json:
     )
 
 
-def _frame_to_wire(f: Frame) -> Json:
+def frame_to_wire(f: Frame) -> Json:
     wire: dict[str, Json] = {"filename": f.filename, "function": f.function, "lineno": f.lineno}
     for name, value in (
         ("abs_path", f.abs_path),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final
@@ -15,10 +16,10 @@ from typing import Final
 from fivehundred import __version__, limits, scrub
 from fivehundred.event import Event, ExceptionItem, Frame, Json, Mechanism, Sdk, context_name, new_id
 from fivehundred.guard import crumbs, facts
-from fivehundred.guard.frames import Step, add_locals, frames_of, places_of, steps_of
+from fivehundred.guard.frames import stacks_of, walked, with_locals
 from fivehundred.guard.incoming import request_of, trace_of
 from fivehundred.guard.message import message
-from fivehundred.guard.render import Renderer, attribute, learn_stdlib, module_name, plain_name
+from fivehundred.guard.render import Renderer, learn_stdlib, module_name, plain_name
 from fivehundred.guard.request import RequestParts
 
 
@@ -145,46 +146,43 @@ def chain_of(exc: BaseException, r: Renderer) -> list[Link]:
 
 
 def _next(exc: BaseException, number: int, depth: int) -> list[tuple[BaseException, int | None, str, int]]:
-    waiting: list[tuple[BaseException, int | None, str, int]] = []
-    cause = attribute(exc, "__cause__")
-    context = attribute(exc, "__context__")
+    cause, context = _cause_of(exc), _context_of(exc)
     # a chain is walked as deep as the number of exceptions allows; only groups within groups are bounded by depth
-    if _is_exception(cause):
-        waiting.append((cause, number, "__cause__", depth))  # type: ignore[arg-type]
-    elif _is_exception(context) and attribute(exc, "__suppress_context__") is not True:
-        waiting.append((context, number, "__context__", depth))  # type: ignore[arg-type]
+    waiting: list[tuple[BaseException, int | None, str, int]] = []
+    if cause is not None:
+        waiting.append((cause, number, "__cause__", depth))
+    elif context is not None and not _suppresses_context(exc):
+        waiting.append((context, number, "__context__", depth))
     if issubclass(type(exc), BaseExceptionGroup):
-        members = attribute(exc, "exceptions")
-        if type(members) is tuple:
-            some = members[: limits.chain_max]
-            waiting.extend((inner, number, f"exceptions[{i}]", depth + 1) for i, inner in enumerate(some))
+        some = _members_of(exc)[: limits.chain_max]
+        waiting.extend((inner, number, f"exceptions[{i}]", depth + 1) for i, inner in enumerate(some))
     return waiting
 
 
-def _is_exception(value: object) -> bool:
-    return issubclass(type(value), BaseException)
+# By the base classes' own descriptors: an exception class may have put code of the application in their place.
+_traceback_of: Final[Callable[[BaseException], TracebackType | None]] = vars(BaseException)["__traceback__"].__get__
+_cause_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__cause__"].__get__
+_context_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__context__"].__get__
+_suppresses_context: Final[Callable[[BaseException], bool]] = vars(BaseException)["__suppress_context__"].__get__
+_members_of: Final[Callable[[BaseException], tuple[BaseException, ...]]] = vars(BaseExceptionGroup)[
+    "exceptions"
+].__get__
 
 
 def _items(links: list[Link], r: Renderer, about: About, slim: bool) -> list[ExceptionItem]:
     frames_left = limits.frames_all_max
-    stacks: list[list[Step]] = []
+    walks: list[list[TracebackType]] = []
     for link in links:
-        stacks.append(steps_of(_traceback(link.exc), r, min(limits.guard_frames_max, max(frames_left, 1))))
-        frames_left -= len(stacks[-1])
-    places = places_of(stacks, about.app_paths)
-    frames = [frames_of(*stack, slim=slim) for stack in zip(stacks, places, strict=True)]
-    items = [_item(number, link, frames[number], r) for number, link in enumerate(links)]
+        walks.append(walked(_traceback_of(link.exc), r, min(limits.guard_frames_max, max(frames_left, 1))))
+        frames_left -= len(walks[-1])
+    stacks = stacks_of(walks, about.app_paths, slim=slim)
+    items = [_item(number, link, list(stacks[number].frames), r) for number, link in enumerate(links)]
     if not slim:
         r.renew()
-        for item, steps in zip(items, stacks, strict=True):
-            add_locals(item.frames, steps, r)
+        for item, stack, entries in zip(items, stacks, walks, strict=True):
+            item.frames = with_locals(stack, entries, r)
     items.reverse()  # on the wire the oldest is first
     return items
-
-
-def _traceback(exc: BaseException) -> TracebackType | None:
-    found: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(exc)
-    return found
 
 
 def _item(number: int, link: Link, frames: list[Frame], r: Renderer) -> ExceptionItem:

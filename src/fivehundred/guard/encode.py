@@ -1,13 +1,18 @@
-"""An Event as the bytes that go to the spool: JSON within ``event_bytes_max``, the least telling parts cut first."""
+"""An Event as the bytes that go to the spool: JSON within ``event_bytes_max``, the least telling parts cut first.
+
+Frames without locals are the same objects from event to event (``frames.py``), so their JSON is kept.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from fivehundred import limits
-from fivehundred.event import Event, Json, context_name, to_wire
+from fivehundred.event import Event, ExceptionItem, Frame, Json, context_name, exception_to_wire, frame_to_wire, to_wire
+from fivehundred.guard.kept import Kept
 
 
 def encoded(event: Event) -> bytes:
@@ -21,7 +26,29 @@ def encoded(event: Event) -> bytes:
 
 
 def _dump(event: Event) -> bytes:
-    return json.dumps(to_wire(event), separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    """The event's id stands first in it: the shipping thread reads it there."""
+    text = _json(to_wire(event, with_exceptions=False))
+    if event.exceptions:
+        text = f'{text[:-1]},"exception":{{"values":[{",".join(map(_exception, event.exceptions))}]}}}}'
+    return text.encode("ascii")
+
+
+_json: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
+
+
+def _exception(item: ExceptionItem) -> str:
+    text = _json(exception_to_wire(item, with_frames=False))
+    if not item.frames:
+        return text
+    frames = ",".join([_frame(frame) if frame.vars else _frames(frame) for frame in item.frames])
+    return f'{text[:-1]},"stacktrace":{{"frames":[{frames}]}}}}'
+
+
+def _frame(frame: Frame) -> str:
+    return _json(frame_to_wire(frame))
+
+
+_frames: Final = Kept(_frame)
 
 
 def _note(event: Event, what: str) -> None:
@@ -33,15 +60,19 @@ def _note(event: Event, what: str) -> None:
 
 def _without_old_locals(event: Event) -> str:
     """The failing frame's own locals stay: they are what the report is read for."""
-    frames = [f for x in event.exceptions for f in x.frames if f.vars]
-    for frame in frames[:-1]:
-        frame.vars = {}
+    with_locals = [frame for item in event.exceptions for frame in item.frames if frame.vars]
+    for item in event.exceptions:
+        item.frames = [_bare(frame) if frame is not with_locals[-1] else frame for frame in item.frames]
     return "bytes_of_locals"
 
 
+def _bare(frame: Frame) -> Frame:
+    return replace(frame, vars={}) if frame.vars else frame
+
+
 def _without_source(event: Event) -> str:
-    for frame in (f for x in event.exceptions for f in x.frames):
-        frame.pre_context, frame.post_context = [], []
+    for item in event.exceptions:
+        item.frames = [replace(frame, pre_context=[], post_context=[]) for frame in item.frames]
     return "bytes_of_source"
 
 
@@ -53,8 +84,8 @@ def _without_body(event: Event) -> str:
 
 
 def _without_locals(event: Event) -> str:
-    for frame in (f for x in event.exceptions for f in x.frames):
-        frame.vars = {}
+    for item in event.exceptions:
+        item.frames = [_bare(frame) for frame in item.frames]
     event.breadcrumbs = []
     return "bytes_of_all_locals"
 

@@ -274,6 +274,8 @@ _address_names: Final = ("address", "addr", "sockaddr", "server_address", "sa")
 
 def statement_of(exc: BaseException) -> Json:
     """The failing SQL statement, for drivers' and SQLAlchemy's errors that carry it; without its parameters."""
+    if kind_of(type(exc)).plain:
+        return None
     statement = attribute(exc, "statement")
     if type(statement) is not str or not statement.strip():
         return None

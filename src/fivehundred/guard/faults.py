@@ -7,7 +7,7 @@ one is locals and source, which the full ones before it have shown.
 from __future__ import annotations
 
 import time
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Final
 
 from fivehundred import limits
@@ -33,15 +33,15 @@ class Faults:
 
 
 def _place(exc: BaseException) -> tuple[int, int, int]:
-    entry: TracebackType | None = _traceback_of(exc)
-    code: CodeType | None = None
-    line = 0
+    last: TracebackType | None = _traceback_of(exc)
+    if last is None:
+        return id(type(exc)), 0, 0
     for _ in range(_entries_max):
+        entry = last.tb_next
         if entry is None:
             break
-        code, line = entry.tb_frame.f_code, entry.tb_lineno or 0
-        entry = entry.tb_next
-    return id(type(exc)), id(code), line
+        last = entry
+    return id(type(exc)), id(last.tb_frame.f_code), last.tb_lineno or 0
 
 
 _entries_max: Final = 2_000

@@ -8,24 +8,25 @@ from typing import Final, NamedTuple
 
 from fivehundred import limits
 from fivehundred.event import Frame, Json, clean
+from fivehundred.guard.places import Place, may_be_own, place_of
 from fivehundred.guard.render import Renderer, plain_name
 from fivehundred.guard.source import lines_around
 
 
-class Step(NamedTuple):
-    """One entry of a traceback."""
+class Stack(NamedTuple):
+    """A stack as it looks each time it fails this way: without locals, shared by its events, changed by nobody."""
 
-    frame: FrameType
-    lineno: int
+    codes: tuple[CodeType, ...]  # kept, so that their ids stay their own
+    frames: list[Frame]
+    own: list[int]  # the application's frames that carry locals, the innermost first
 
 
-def steps_of(traceback: TracebackType | None, r: Renderer, frames_max: int) -> list[Step]:
+def walked(traceback: TracebackType | None, r: Renderer, frames_max: int) -> list[TracebackType]:
     """Caller first; both ends when there are too many, the middle counted. The Guard's own frames are left out."""
-    found: list[Step] = []
+    found: list[TracebackType] = []
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(_own_folder):
-            found.append(Step(traceback.tb_frame, traceback.tb_lineno or 0))
+        if not traceback.tb_frame.f_code.co_filename.startswith(_own_folder):
+            found.append(traceback)
         traceback = traceback.tb_next
         if len(found) >= _walked_max:
             break
@@ -40,126 +41,92 @@ _walked_max: Final = 20_000  # a recursion limit somebody raised; the innermost 
 _own_folder: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-def frames_of(steps: list[Step], places: list[Place], *, slim: bool = False) -> list[Frame]:
-    near = len(steps) - _innermost_with_source
-    return [
-        _frame(step, place, slim=slim or not (place.in_app or i >= near))
-        for i, (step, place) in enumerate(zip(steps, places, strict=True))
+def stacks_of(walks: list[list[TracebackType]], app_paths: tuple[str, ...], *, slim: bool) -> list[Stack]:
+    """The stacks of an event, with the application's frames marked.
+
+    An application that was installed lies where its libraries lie. So when no frame at all is the application's by its
+    path, those that are of no known library are.
+    """
+    found = [_stack(entries, app_paths, slim, installed=False) for entries in walks]
+    if any(stack.own for stack in found):
+        return found
+    return [_stack(entries, app_paths, slim, installed=True) for entries in walks]
+
+
+def _stack(entries: list[TracebackType], app_paths: tuple[str, ...], slim: bool, *, installed: bool) -> Stack:
+    codes = [entry.tb_frame.f_code for entry in entries]
+    key = (slim, installed, *map(id, codes), *[entry.tb_lasti for entry in entries])
+    found = _stacks.get(key)
+    if found is None:
+        if len(_stacks) >= limits.faults_remembered_max:
+            _stacks.clear()
+        found = _stacks[key] = _make_stack(entries, tuple(codes), app_paths, slim, installed)
+    return found
+
+
+_stacks: dict[tuple[int, ...], Stack] = {}
+
+
+def _make_stack(
+    entries: list[TracebackType], codes: tuple[CodeType, ...], app_paths: tuple[str, ...], slim: bool, installed: bool
+) -> Stack:
+    places = [place_of(entry.tb_frame, app_paths) for entry in entries]
+    if installed:
+        places = [place._replace(in_app=may_be_own(place)) for place in places]
+    own = [i for i, place in enumerate(places) if place.in_app]
+    near = len(entries) - _innermost_with_source
+    frames = [
+        _frame(entry.tb_lineno or 0, place, around=not slim and (place.in_app or i >= near))
+        for i, (entry, place) in enumerate(zip(entries, places, strict=True))
     ]
+    return Stack(codes, frames, own[: -limits.frames_with_locals_max - 1 : -1])
 
 
 _innermost_with_source: Final = 3  # whosever they are: the last lines before a failure say what was asked of a library
 
 
-def add_locals(frames: list[Frame], steps: list[Step], r: Renderer) -> None:
-    """Of the application's frames, the failing one first: it gets the budget while there is some."""
-    in_app = [i for i, frame in enumerate(frames) if frame.in_app]
-    for i in reversed(in_app[-limits.frames_with_locals_max :]):
-        frames[i].vars = locals_of(steps[i].frame, r)
-
-
-class Place(NamedTuple):
-    """What is the same each time a code object runs."""
-
-    code: CodeType  # kept, so that its id stays its own
-    filename: str
-    abs_path: str
-    module: str
-    function: str
-    in_app: bool
-
-
-def places_of(stacks: list[list[Step]], app_paths: tuple[str, ...]) -> list[list[Place]]:
-    """Where the frames of an event's stacks are, and which of them are the application's.
-
-    An application that was installed lies where its libraries lie. So when no frame at all is the application's by its
-    path, those that are of no known library are.
-    """
-    found = [[place_of(step.frame, app_paths) for step in steps] for steps in stacks]
-    if any(place.in_app for places in found for place in places):
-        return found
-    return [[_as_own(place) if may_be_own(place) else place for place in places] for places in found]
-
-
-def may_be_own(place: Place) -> bool:
-    from fivehundred.fingerprint.libraries import owner  # some ms of tables; the Guard loads them when it is made
-
-    return place.in_app or owner(place.module, place.abs_path, None) != "library"
-
-
-def _as_own(place: Place) -> Place:
-    found = _own_places.get(id(place.code))
-    if found is None or found.code is not place.code:
-        if len(_own_places) >= _places_max:
-            _own_places.clear()
-        found = _own_places[id(place.code)] = place._replace(in_app=True)
-    return found
-
-
-_own_places: dict[int, Place] = {}
-_places: dict[int, Place] = {}
-
-
-def place_of(frame: FrameType, app_paths: tuple[str, ...]) -> Place:
-    code = frame.f_code
-    place = _places.get(id(code))
-    if place is None:
-        if len(_places) >= _places_max:
-            _places.clear()
-        place = _places[id(code)] = _make_place(frame, code, app_paths)
-    return place
-
-
-_places_max: Final = 5_000
-
-
-def _make_place(frame: FrameType, code: CodeType, app_paths: tuple[str, ...]) -> Place:
-    name = dict.get(frame.f_globals, "__name__")
-    module = clean(name[: limits.name_chars_max]) if type(name) is str else ""
-    path = clean(code.co_filename[: limits.name_chars_max])
-    function = clean(code.co_qualname[: limits.name_chars_max])
-    return Place(code, _short(path, module), path, module, function, is_application(code.co_filename, app_paths))
-
-
-def _short(path: str, module: str) -> str:
-    """``shop/orders.py`` of ``/srv/releases/42/shop/orders.py``: the same on each host and in each release folder."""
-    depth = module.count(".") + (2 if os.path.basename(path) == "__init__.py" else 1)
-    parts = path.replace("\\", "/").split("/")
-    return "/".join(parts[-depth:]) if path[:1] != "<" else path
-
-
-def is_application(filename: str, app_paths: tuple[str, ...] = ()) -> bool:
-    """Whether a file is the application's own: not installed, not the standard library's, not generated."""
-    if app_paths and filename.startswith(app_paths):
-        return True
-    if filename.startswith((*_library_folders, "<frozen")):
-        return filename.startswith(_demo_folder)
-    return "site-packages" not in filename and "dist-packages" not in filename
-
-
-def _folders() -> tuple[str, ...]:
-    """The standard library's folder and our own. Not by ``sysconfig``, which takes 30 ms to say the same."""
-    found = {os.path.dirname(os.path.abspath(os.__file__)), os.path.dirname(_own_folder.rstrip(os.sep))}
-    return tuple(os.path.join(place, "") for place in found | {os.path.realpath(place) for place in found})
-
-
-_library_folders: Final = _folders()
-_demo_folder: Final = os.path.join(os.path.dirname(_own_folder.rstrip(os.sep)), "demo", "")  # stands for a user's code
-
-
-def _frame(step: Step, place: Place, *, slim: bool) -> Frame:
-    before, line, after = lines_around(place.code, step.lineno, 0 if slim else limits.source_lines)
-    return Frame(
+def _frame(lineno: int, place: Place, *, around: bool) -> Frame:
+    key = (id(place.code), lineno, place.in_app, around)
+    kept = _frames.get(key)
+    if kept is not None:
+        return kept[1]
+    if len(_frames) >= limits.source_lines_kept_max:
+        _frames.clear()
+    before, line, after = lines_around(place.code.co_filename, lineno, limits.source_lines if around else 0)
+    frame = Frame(
         filename=place.filename,
         abs_path=place.abs_path,
         module=place.module,
         function=place.function,
-        lineno=step.lineno or None,
+        lineno=lineno or None,
         context_line=line,
         pre_context=before,
         post_context=after,
         in_app=place.in_app,
     )
+    _frames[key] = (place.code, frame)
+    return frame
+
+
+_frames: dict[tuple[int, int, bool, bool], tuple[CodeType, Frame]] = {}
+
+
+def with_locals(stack: Stack, entries: list[TracebackType], r: Renderer) -> list[Frame]:
+    """The stack's frames, with locals where they are the application's. The failing one gets the budget first."""
+    frames = list(stack.frames)
+    for i in stack.own:
+        found = locals_of(entries[i].tb_frame, r)
+        if found:
+            frames[i] = _copy(frames[i], found)
+    return frames
+
+
+def _copy(f: Frame, found: dict[str, Json]) -> Frame:
+    """As ``dataclasses.replace`` makes it, which takes five times as long."""
+    return Frame(
+        f.filename, f.abs_path, f.module, f.function, f.lineno, f.colno,
+        f.context_line, f.pre_context, f.post_context, f.in_app, found, f.platform,
+    )  # fmt: skip
 
 
 def locals_of(frame: FrameType, r: Renderer) -> dict[str, Json]:
@@ -188,4 +155,4 @@ def _is_definition(value: object) -> bool:
     return any(kind is known for known in _definitions) or issubclass(kind, type)
 
 
-_definitions: Final = (type(os), type(_folders), type(len))
+_definitions: Final = (type(os), type(locals_of), type(len))

@@ -12,6 +12,7 @@ import time
 from typing import Final
 
 from fivehundred.event import Event, ExceptionItem, Frame, Json
+from fivehundred.guard.kept import Kept
 
 logger = logging.getLogger("fivehundred")
 
@@ -85,12 +86,10 @@ def _exception_lines(item: ExceptionItem) -> list[str]:
     before: Frame | None = None
     repeated = 0
     for frame in item.frames:
-        same = before is not None and (frame.filename, frame.lineno) == (before.filename, before.lineno)
+        same = before is not None and frame.lineno == before.lineno and frame.filename == before.filename
         repeated = repeated + 1 if same else 0
         if repeated < _repeated_max:
-            lines.append(f'  File "{escaped(frame.abs_path)}", line {frame.lineno}, in {escaped(frame.function)}')
-            if frame.context_line:
-                lines.append(f"    {escaped(frame.context_line.strip())}")
+            lines.append(_frame_text(frame) if frame.vars else _frame_texts(frame))
         elif repeated == _repeated_max:
             lines.append("  [and more calls of the same line]")
         before = frame
@@ -100,6 +99,14 @@ def _exception_lines(item: ExceptionItem) -> list[str]:
 
 
 _repeated_max: Final = 3
+
+
+def _frame_text(frame: Frame) -> str:
+    line = f"\n      {escaped(frame.context_line.strip())}" if frame.context_line else ""
+    return f'  File "{escaped(frame.abs_path)}", line {frame.lineno}, in {escaped(frame.function)}{line}'
+
+
+_frame_texts: Final = Kept(_frame_text)  # the frames without locals are the same from event to event
 
 
 class JsonFormatter(logging.Formatter):

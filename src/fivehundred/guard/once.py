@@ -12,6 +12,8 @@ import time
 from types import CodeType, FrameType, TracebackType
 from typing import Final, NamedTuple
 
+from fivehundred.guard.places import may_be_own, place_of
+
 _name: Final = "__fivehundred_seen__"
 _dict_of = BaseException.__dict__["__dict__"].__get__
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
@@ -79,8 +81,6 @@ def _raises(entry: TracebackType) -> bool:
 
 
 def _is_application(frame: FrameType) -> bool:
-    from fivehundred.guard.frames import may_be_own, place_of  # heavy to import, and seldom needed
-
     return may_be_own(place_of(frame, ()))
 
 

@@ -8,48 +8,26 @@ from __future__ import annotations
 
 import os
 import sys
-from types import CodeType
-from typing import Final, NamedTuple
+from typing import Final
 
 from fivehundred import limits, scrub
 from fivehundred.event import clean
 
-
-class Lines(NamedTuple):
-    """Before, the line itself, after. Shared by every event that shows them, so nobody changes the lists."""
-
-    before: list[str]
-    line: str
-    after: list[str]
-
-
-_nothing: Final = Lines([], "", [])
-_shown: dict[tuple[str, int, int], Lines] = {}
 _files: dict[str, list[str]] = {}
 
 
-def lines_around(code: CodeType, lineno: int, around: int) -> Lines:
-    """Empty when the source is not there, or is no longer the one that runs."""
-    key = (code.co_filename, lineno, around)
-    found = _shown.get(key)
-    if found is None:
-        if len(_shown) >= limits.source_lines_kept_max:
-            _shown.clear()
-        found = _shown[key] = _cut_out(*key)
-    return found
-
-
-def _cut_out(filename: str, lineno: int, around: int) -> Lines:
+def lines_around(filename: str, lineno: int, around: int) -> tuple[list[str], str, list[str]]:
+    """Lines before, the line itself, lines after; empty when the source is not there or no longer the one that runs."""
     lines = _files.get(filename)
     if lines is None:
         if len(_files) >= limits.source_files_max:
             _files.clear()
         lines = _files[filename] = _load(filename)
     if not 0 < lineno <= len(lines):
-        return _nothing
+        return [], "", []
     at = lineno - 1
     before, after = lines[max(0, at - around) : at], lines[lineno : lineno + around]
-    return Lines([_clean(x) for x in before], _clean(lines[at]), [_clean(x) for x in after])
+    return [_clean(x) for x in before], _clean(lines[at]), [_clean(x) for x in after]
 
 
 def _clean(line: str) -> str:
