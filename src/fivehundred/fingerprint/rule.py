@@ -308,7 +308,7 @@ def _culprit(event: Event, where: Site | None) -> str:
 
 
 def _one_line(text: str) -> str:
-    """What a title shows: without the statement and the link that SQLAlchemy appends, which stand on the page itself."""
+    """What a title shows: without the statement and the link that SQLAlchemy appends; the page has both."""
     text = text[: 2 * message_chars_max]
     for tail in ("\n[SQL: ", "\n(Background on this error at: ", " (Background on this error at: "):
         text = text.partition(tail)[0] or text
