@@ -46,6 +46,18 @@ def test_python_examples_run(page: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_example_of_the_readme_answers_as_the_readme_says() -> None:
+    program = "\n".join(blocks(root / "README.md"))
+    request = (
+        "print(answer.status_code, answer.headers['Error-Reference'] == answer.json['reference'], answer.json['error'])"
+    )
+    call = "answer = app.test_client().get('/cause-error', headers={'Accept': 'application/json'})"
+    environment = {**os.environ, "FIVEHUNDRED_DSN": "", "SENTRY_DSN": ""}
+    command = [sys.executable, "-c", "\n".join([program, call, request])]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "500 True Internal Server Error", done.stderr
+
+
 @pytest.mark.parametrize("page", pages, ids=name)
 def test_links_between_pages_lead_to_a_file(page: Path) -> None:
     for target, _ in link.findall(page.read_text("utf-8")):
