@@ -17,8 +17,8 @@ import msgspec
 
 from fivehundred import envelope, limits
 from fivehundred.console import digest_otlp, otlp
+from fivehundred.console.digest_outline import outline
 from fivehundred.console.inflate import InflateError, inflate
-from fivehundred.console.outline import outline
 from fivehundred.console.spool.base import Door, Received
 from fivehundred.console.store.base import Batch, Malformed, Tally
 from fivehundred.event import Json, clean, clean_id, cut, text
