@@ -197,3 +197,21 @@ def test_any_json_can_be_scrubbed(wire: dict[str, Json]) -> None:
 def test_a_hostile_text_costs_no_more_than_a_long_one() -> None:
     for text in ("a=" * 20_000, '"' * 40_000, "eyJ" * 15_000, "x" * 5_000_000, "-----BEGIN " * 4_000, "1 " * 20_000):
         assert len(scrub_text(text)) < 100_000
+
+
+@pytest.mark.parametrize("unit", ["https://", "a://b:", 'token "', "a."])
+def test_what_looks_like_the_start_of_a_secret_thousands_of_times_is_left_as_it_is(unit: str) -> None:
+    text = "token " + unit * 4000 + "@"  # one expression went back and forth over such a text for 10 s
+    assert scrub_text(text) == text
+
+
+def test_a_variable_that_differs_only_in_kind_is_not_taken_for_its_twin() -> None:
+    frames: list[Json] = [{"vars": {"x": [1]}}, {"vars": {"x": [True]}}, {"vars": {"x": [1.0]}}, {"vars": {"x": [1]}}]
+    assert repr(scrub({"stacktrace": {"frames": frames}})) == repr({"stacktrace": {"frames": frames}})
+
+
+def test_a_secret_in_a_repeated_variable_is_hidden_in_every_frame() -> None:
+    frames: list[Json] = [
+        {"vars": {"scope": {"headers": [["b'authorization'", "b'Basic abcdefgh'"]]}}} for _ in range(3)
+    ]
+    assert "abcdefgh" not in repr(scrub({"stacktrace": {"frames": frames}}))

@@ -8,6 +8,7 @@ This is no access control and no promise: a secret in free text under an innocen
 from __future__ import annotations
 
 import json
+import marshal
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -40,6 +41,8 @@ _unsearched: Final = frozenset({"event_id", "timestamp", "platform", "level", "t
 class _Walker:
     def __init__(self, extra: frozenset[str]) -> None:
         self.extra = extra
+        self.plain: set[str] = set() if extra else _plain_keys
+        self.seen: dict[tuple[bytes, int], Json] = {}  # variables of this event that were walked through already
 
     def value(self, value: Json, depth: int = limits.json_depth_max) -> Json:
         if isinstance(value, str):
@@ -52,20 +55,45 @@ class _Walker:
 
     def mapping(self, value: dict[str, Json], depth: int) -> dict[str, Json]:
         cleaned: dict[str, Json] = {}
-        texts, names, extra = _harmless_texts, _known, self.extra
+        texts, plain = _harmless_texts, self.plain
         for key, inner in value.items():
-            safe_key = key if key in texts else scrub_text(key)
-            secret = names.get(key)
-            if secret or (secret is None and is_secret_name(key)) or (extra and _joined(key) in extra):
-                cleaned[safe_key] = _hidden(inner)
-            elif isinstance(inner, str) and inner in texts and key not in _source_keys and key != "cookies":
-                cleaned[safe_key] = inner  # the common case, without a call
-            elif key in _source_keys:
-                cleaned[safe_key] = _source(inner)
-            elif key == "cookies":
-                cleaned[safe_key] = _all_hidden(inner)
+            if key not in plain:
+                self.named(cleaned, key, inner, depth)
+            elif isinstance(inner, str):
+                cleaned[key] = inner if inner in texts else scrub_text(inner)
             else:
-                cleaned[safe_key] = self.value(inner, depth - 1)
+                cleaned[key] = self.value(inner, depth - 1)
+        return cleaned
+
+    def named(self, cleaned: dict[str, Json], key: str, inner: Json, depth: int) -> None:
+        """What stands under a name that asks for more than a look at its value, or that is not known yet."""
+        safe_key = scrub_text(key)
+        if self.names_secret(key):
+            cleaned[safe_key] = _hidden(inner)
+        elif key in _source_keys:
+            cleaned[safe_key] = _source(inner)
+        elif key == "cookies":
+            cleaned[safe_key] = _all_hidden(inner)
+        elif key == "vars" and isinstance(inner, dict) and depth > 1:
+            cleaned[safe_key] = self.variables(inner, depth - 1)
+        else:
+            cleaned[safe_key] = self.value(inner, depth - 1)
+            if safe_key == key and len(key) <= limits.text_remembered_chars_max:
+                if len(self.plain) >= limits.names_remembered_max:
+                    self.plain.clear()
+                self.plain.add(key)
+
+    def variables(self, value: dict[str, Json], depth: int) -> dict[str, Json]:
+        """Of one frame. Frame after frame holds the same scope or environ: each is walked through once an event."""
+        cleaned: dict[str, Json] = {}
+        for key, inner in value.items():
+            if not isinstance(inner, dict | list) or key not in self.plain:
+                self.named(cleaned, key, inner, depth)
+                continue
+            image = _image(inner), depth
+            if image not in self.seen:
+                self.seen[image] = self.value(inner, depth - 1)
+            cleaned[key] = self.seen[image]
         return cleaned
 
     def sequence(self, value: list[Json], depth: int) -> list[Json]:
@@ -97,6 +125,14 @@ class _Walker:
 
     def names_secret(self, name: str) -> bool:
         return is_secret_name(name) or (bool(self.extra) and _joined(name) in self.extra)
+
+
+_plain_keys: set[str] = set()  # names that hold no secret, name none and need no treatment of their own
+
+
+def _image(value: Json) -> bytes:
+    """The same for the same value, unlike ``==``, which takes 1 for true."""
+    return marshal.dumps(value, 2)
 
 
 _source_keys: Final = frozenset({"context_line", "pre_context", "post_context"})
@@ -256,7 +292,7 @@ _lower_hint = re.compile("|".join(map(re.escape, _lower_hints)))
 
 def _shapes(text: str) -> str:
     if "@" in text:
-        text = _userinfo.sub(lambda m: f"{m[1]}{m[2]}:{mark}@" if m[3] else _lone_user(m), text)
+        text = _run.sub(_hide_userinfo, text)
     if _token_start.search(text):  # the expressions behind are many times dearer than these looks ahead
         text = _token.sub(mark, text)
     if _scheme_name.search(text.lower()):
@@ -266,8 +302,23 @@ def _shapes(text: str) -> str:
     return text
 
 
+_run = re.compile(r"[^\s'\"<>]++")
+_at_host = re.compile(r"@(?=[\w\[.-])")
+
+
+def _hide_userinfo(run: re.Match[str]) -> str:
+    """In a run without blanks, up to the last @ before a host: looking for it from every scheme would be quadratic."""
+    text = run[0]
+    if "@" not in text or "://" not in text:
+        return text
+    end = max((found.end() for found in _at_host.finditer(text)), default=0)
+    return (
+        _userinfo.sub(lambda m: f"{m[1]}{m[2]}:{mark}@" if m[3] else _lone_user(m), text[: end + 1]) + text[end + 1 :]
+    )
+
+
 # scheme://user:password@host; the password ends at the last @ before a blank, a quote or the end
-_userinfo = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{1,30}://)([^\s:/@'\"<>]*)(?::([^\s'\"<>]*))?@(?=[\w\[.-])")
+_userinfo = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{1,30}+://)([^\s:/@'\"<>]*)(?::([^\s'\"<>]*))?@(?=[\w\[.-])")
 
 
 def _lone_user(found: re.Match[str]) -> str:
@@ -310,12 +361,17 @@ def _is_card(text: str) -> bool:
 
 
 # name=value, "name": "value", name => value, name: value - in messages, reprs, DSNs, JSON inside of texts
+# The name is possessive ("++") and begins where its word begins: no part of it could match where the whole does not,
+# and trying them all made this the dearest expression of a digest.
 _assignment = re.compile(
-    r"""(?P<quote>\\?["']|)(?P<name>[A-Za-z_][\w.\-]{1,60})(?P=quote)
+    r"""(?P<quote>\\?["']|)(?<![A-Za-z_])(?P<name>[A-Za-z_][\w.\-]++)(?P=quote)
         (?P<between>\s{0,3}(?:=>|==|=|:)\s{0,3}|,\s(?=b?["']))
         (?P<value>(?:b|r|u)?(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|\\?'(?:[^'\\]|\\(?!').)*\\?')|[^\s,;&"'<>(){}\[\]]+)""",
     re.VERBOSE,
 )
+
+
+name_chars_max: Final = 61  # of a name before a value: the end of what is glued together says what the value is
 
 
 def _assigned(text: str) -> str:
@@ -324,7 +380,8 @@ def _assigned(text: str) -> str:
 
 def _hide_assigned(found: re.Match[str]) -> str:
     value, between = found["value"], found["between"]
-    if not is_secret_name(found["name"]) or value.strip("\\\"'") in _telling_nothing or value.startswith(mark[:5]):
+    tells_nothing = value.strip("\\\"'") in _telling_nothing or value.startswith(mark[:5])
+    if tells_nothing or not is_secret_name(found["name"][-name_chars_max:]):
         return found[0]
     prose = between.strip() == ":" and not found["quote"] and value[:1] not in "\"'"
     if prose and not _strong_name(found["name"]) and not any(c.isdigit() for c in value):
@@ -348,7 +405,7 @@ def _strong_name(name: str) -> bool:
 
 _telling_nothing: Final = frozenset({"", "None", "null", "True", "False", "true", "false", "undefined", "required"})
 _literal = re.compile(
-    r"""([A-Za-z_][\w.\-]{1,60})(["']?\]?\s{0,3}(?:[=:]|,)\s{0,3})([bru]{0,2})(["'])((?:[^"'\\]|\\.)+)\4"""
+    r"""([A-Za-z_][\w.\-]{1,60}+)(["']?\]?\s{0,3}(?:[=:]|,)\s{0,3})([bru]{0,2})(["'])((?:[^"'\\]|\\.)+)\4"""
 )
 
 
