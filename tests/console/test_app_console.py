@@ -22,7 +22,9 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from tests.console.running import RunningConsole, an_event, load, until
 
+from fivehundred import limits
 from fivehundred.console.config import Layout
+from fivehundred.console.metrics import Disk
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.sqlite import SqliteStore
 
@@ -201,6 +203,14 @@ def test_health_says_alive_and_ready(console: RunningConsole) -> None:
         "problems": [],
         "backlog": {"records": 0, "bytes": 0, "oldest_at": None},
     }
+
+
+def test_readiness_tries_a_write_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Disk(tmp_path).problem() == ""
+    assert list(tmp_path.iterdir()) == []
+    assert "cannot be written: No such file" in Disk(tmp_path / "unmounted").problem()
+    monkeypatch.setattr(limits, "disk_free_bytes_min", 1 << 60)
+    assert "are free" in Disk(tmp_path).problem()
 
 
 def test_metrics_are_in_the_format_of_prometheus(console: RunningConsole) -> None:

@@ -106,6 +106,16 @@ def test_an_event_becomes_a_fault_with_a_diagnosis(desk: Desk) -> None:
     assert desk.tallies() == {("received", "event"): 1, ("kept", "event"): 1}
 
 
+def test_a_record_that_the_disk_lost_is_counted_and_the_others_go_on(desk: Desk) -> None:
+    append(desk.layout, (event_record(),))
+    append(desk.layout, (record(b"lost" * 100),))
+    append(desk.layout, (event_record(),))
+    for path in desk.layout.spool.glob("*.seg"):
+        path.write_bytes(path.read_bytes().replace(b"lostlost", b"lostlo\0t", 1))
+    desk.send()
+    assert desk.tallies() == {("received", "event"): 2, ("kept", "event"): 2, ("dropped", "record"): 1}
+
+
 def test_secrets_are_scrubbed_before_anything_is_stored(desk: Desk) -> None:
     raw = raised(extra={"password": "hunter2-secret"}, request={"headers": {"Authorization": "Bearer abcdef123456"}})
     desk.send(event_record(raw))

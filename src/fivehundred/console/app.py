@@ -34,7 +34,7 @@ from fivehundred.console.processes import DigestProcess, Lock
 from fivehundred.console.protocol import BoundedProtocol
 from fivehundred.console.site import Site
 from fivehundred.console.spool.segments import SegmentWriter
-from fivehundred.console.store.base import Project, Store
+from fivehundred.console.store.base import Project, Store, damaged_reason
 from fivehundred.console.store.sqlite import SqliteStore
 from fivehundred.console.web import pages
 
@@ -74,7 +74,7 @@ async def _serve(
     url = config.public_url or url_of(config.host.strip("[]"), listener.getsockname()[1])
     spool = SegmentWriter(config.layout.spool)
     digest = DigestProcess(config.layout)
-    app = _build(spool, digest, stores, url)
+    app = _build(spool, digest, stores, url, config.layout.root)
     server = _Server(app, lambda: announce(Started(url, _dsn(url, project), project.id, config.layout.root)))
     keeper = asyncio.create_task(digest.run())
     try:
@@ -85,7 +85,7 @@ async def _serve(
         await keeper
 
 
-def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: str) -> Console:
+def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: str, data: Path) -> Console:
     async def keys() -> list[Known]:
         return await asyncio.to_thread(lambda: [Known(p.id, p.key) for p in stores.get().projects()])
 
@@ -98,6 +98,8 @@ def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: st
         accepted=lambda: dict(ingest.accepted),
         accepted_bytes=lambda: ingest.accepted_bytes,
         refused=lambda: dict(ingest.refused),
+        damaged=lambda: _damaged(stores.get()),
+        disk=metrics.Disk(data),
         started_at=time.time(),
     )
     return Console(ingest, _pages(site), health, urlsplit(url).hostname or "")
@@ -188,6 +190,11 @@ class _Stores:
 def _first_project(store: Store) -> Project:
     projects = store.projects()
     return projects[0] if projects else store.create_project("My project", now=time.time())
+
+
+def _damaged(store: Store) -> int:
+    tallies = store.stats(None, hours=1, now=time.time()).tallies
+    return sum(t.quantity for t in tallies if t.reason == damaged_reason)
 
 
 def _pages(site: Site) -> Starlette:

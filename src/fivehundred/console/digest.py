@@ -21,7 +21,7 @@ from fivehundred.console.digest_event import Digester
 from fivehundred.console.digest_items import doors, malformed, sort
 from fivehundred.console.spool.base import Received, SpoolReader
 from fivehundred.console.spool.segments import SegmentReader
-from fivehundred.console.store.base import Batch, Store
+from fivehundred.console.store.base import Batch, Store, Tally, damaged_reason
 from fivehundred.console.store.sqlite import SqliteStore
 
 __all__ = ["Digest", "doors", "run"]
@@ -60,6 +60,7 @@ class Digest:
         self._reader = reader
         self._digester = Digester(store)
         self.offset = store.offset()
+        self._damage_told = 0
 
     def step(self) -> bool:
         """One batch; False when there was nothing to do."""
@@ -77,6 +78,7 @@ class Digest:
         try:
             self._store.write(self._batch(records), now=time.time())
             self.offset = records[-1][0]
+            self._damage_told = self._reader.damaged
         except Exception:  # the edge: whatever one record can provoke must not stop the others
             self._digester.forget()
             if len(records) > 1:
@@ -93,6 +95,9 @@ class Digest:
             for found in sort(record, offset, batch):
                 self._digester.digest(found, batch)
         self._digester.learned(batch)
+        damaged = self._reader.damaged - self._damage_told
+        if damaged > 0:  # whose records they were is not known any more
+            batch.tallies.append(Tally("", "dropped", "record", damaged_reason, "", damaged))
         return batch
 
     def _set_aside(self, pair: tuple[str, Received]) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
+import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from fivehundred import limits
 from fivehundred.console.processes import DigestProcess
 from fivehundred.console.spool.base import Depth
 
@@ -24,13 +30,15 @@ class Health:
     accepted: Callable[[], dict[str, int]]
     accepted_bytes: Callable[[], int]
     refused: Callable[[], dict[tuple[str, str], int]]
+    damaged: Callable[[], int]  # records that the disk lost before they were digested
+    disk: Disk
     started_at: float
 
 
 def ready(health: Health, now: float) -> tuple[int, bytes]:
     """200, or 503 with what is wrong and what to do."""
-    problems = list(_problems(health, now))
-    depth = health.backlog()
+    depth, spool = _backlog(health)
+    problems = [*spool, *_problems(health, depth, now)]
     document = {
         "status": "ready" if not problems else "not ready",
         "problems": problems,
@@ -39,22 +47,66 @@ def ready(health: Health, now: float) -> tuple[int, bytes]:
     return (503 if problems else 200), json.dumps(document).encode()
 
 
-def _problems(health: Health, now: float) -> Iterable[str]:
+def _backlog(health: Health) -> tuple[Depth, list[str]]:
+    try:
+        return health.backlog(), []
+    except OSError as e:  # the disk is gone: that is the answer here
+        return Depth(0, 0, None), [f"the spool cannot be read: {e.strerror}"]
+
+
+def _problems(health: Health, depth: Depth, now: float) -> Iterable[str]:
     try:
         health.store_version()
     except Exception as e:  # whatever keeps the store from answering is the answer here
         yield f"the store does not answer: {type(e).__name__}: {e}"
+    disk = health.disk.problem()
+    if disk:
+        yield disk
     if health.digest.pid is None and now - health.started_at > _LIVE_S:
         yield "the digest process is not running; it is started again, see the log for why it ended"
-    depth = health.backlog()
     if depth.oldest_at is not None and now - depth.oldest_at > behind_seconds_max:
         waited = now - depth.oldest_at
         yield f"{depth.records} accepted records wait to be digested, the oldest for {waited:.0f} seconds"
 
 
+class Disk:
+    """Whether the data folder can be written, tried at most once a second: strangers may ask as well."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tried_at = float("-inf")
+        self._problem = ""
+
+    def problem(self) -> str:
+        """Empty when all is well."""
+        now = time.monotonic()
+        if now - self._tried_at >= 1.0:
+            self._tried_at = now
+            try:
+                _try_a_write(self._folder)
+                self._problem = ""
+            except OSError as e:
+                self._problem = f"the data folder {self._folder} cannot be written: {e.strerror}; nothing is accepted"
+        return self._problem
+
+
+def _try_a_write(folder: Path) -> None:
+    """To the disk and not only to memory: a full or failing one shows itself no earlier. Raises OSError."""
+    free = shutil.disk_usage(folder).free
+    if free < limits.disk_free_bytes_min:
+        raise OSError(errno.ENOSPC, f"{free} bytes are free, {limits.disk_free_bytes_min} are needed")
+    number, name = tempfile.mkstemp(prefix=".ready-", dir=folder)
+    try:
+        os.write(number, b"ready\n" * 700)
+        os.fsync(number)
+    finally:
+        os.close(number)
+        os.unlink(name)
+
+
 def prometheus(health: Health, now: float) -> bytes:
     """The text exposition format, version 0.0.4."""
-    depth = health.backlog()
+    depth, _ = _backlog(health)
     lines: list[str] = []
     _family(lines, "accepted_total", "counter", "Requests accepted into the spool.", _doors(health))
     _family(lines, "accepted_bytes_total", "counter", "Their bodies as sent.", [("", health.accepted_bytes())])
@@ -67,6 +119,7 @@ def prometheus(health: Health, now: float) -> bytes:
     _family(
         lines, "digest_restarts_total", "counter", "Times it had to be started again.", [("", health.digest.restarts)]
     )
+    _family(lines, "damaged_total", "counter", "Accepted records that the disk lost.", [("", health.damaged())])
     _family(lines, "uptime_seconds", "gauge", "Since this Console was started.", [("", now - health.started_at)])
     _family(lines, "resident_memory_bytes", "gauge", "Of the process that accepts.", [("", _rss_bytes())])
     return ("\n".join(lines) + "\n").encode()

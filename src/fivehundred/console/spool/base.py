@@ -53,6 +53,8 @@ class SpoolReader(Protocol):
     Each record comes with the offset *behind* it: store that one when the record is done.
     """
 
+    damaged: int  # records that were in the spool and cannot be read any more, so far
+
     def read(self, offset: str, *, records_max: int, bytes_max: int) -> Sequence[tuple[str, Received]]: ...
     def wait(self, offset: str, timeout_s: float) -> bool: ...  # True as soon as something follows the offset
     def commit(self, offset: str) -> None: ...  # what lies before it may be deleted

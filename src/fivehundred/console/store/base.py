@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from fivehundred.diagnosis.model import Cause, Confidence, Diagnosis, History, Transient
 from fivehundred.event import Event, Json
@@ -89,6 +89,9 @@ class Tally:
     reason: str
     sdk: str
     quantity: int
+
+
+damaged_reason: Final = "damaged on the disk before it was digested"  # of a Tally without a project
 
 
 @dataclass(slots=True)
