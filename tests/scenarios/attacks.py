@@ -30,7 +30,7 @@ def shop() -> sqlite3.Connection:
     return connection
 
 
-@scenario("se-001 SQL injection probe, sqlite3", "security", "no", "stands in the failing statement", "bug", "database")
+@scenario("se-001 SQL injection probe, sqlite3", "security", "no", "stands in the .*statement", "bug", "database")
 def _(stage: Stage) -> None:
     def search(request: Any) -> Any:
         term = request.args["q"]
@@ -39,7 +39,7 @@ def _(stage: Stage) -> None:
     stage.get(search, "q=" + quote("' OR 1=1 UNION SELECT --x '"))
 
 
-@scenario("se-001b SQL injection probe, SQLAlchemy", "security", "no", "stands in the failing statement", "bug", "database")
+@scenario("se-001b SQL injection probe, SQLAlchemy", "security", "no", "stands in the .*statement", "bug", "database")
 def _(stage: Stage) -> None:
     engine = sqlalchemy.create_engine("sqlite://")
 
@@ -51,7 +51,7 @@ def _(stage: Stage) -> None:
     stage.post(items, {"name": "x'; DROP TABLE users"})
 
 
-@scenario("se-001c SQL injection in ORDER BY", "security", "no", "stands in the failing statement", "database")
+@scenario("se-001c SQL injection in ORDER BY", "security", "no", "stands in the .*statement", "database")
 def _(stage: Stage) -> None:
     def items(request: Any) -> Any:
         order = request.args["sort"]
@@ -146,7 +146,7 @@ def bomb() -> str:
     return "\n".join(lines)
 
 
-@scenario("se-006 YAML bomb", "security", "clears", "anchors|unfold", "overload", "bug", needs="root", alone=True)
+@scenario("se-006 YAML bomb", "security", "clears", "anchors|unfold", "overload", "bug", needs="root", alone=True, ways=("guard-wsgi", "guard-asgi"))
 def _(stage: Stage) -> None:
     import resource
 
@@ -179,20 +179,16 @@ def _(stage: Stage) -> None:
 
 @scenario("se-008 hostile text for a regular expression", "security", "clears", "regular expression", "overload", "bug", alone=True)
 def _(stage: Stage) -> None:
-    def handle_abort(number: int, frame: Any) -> None:
-        raise SystemExit(1)
+    def on_alarm(number: int, frame: Any) -> None:
+        raise TimeoutError("the request took longer than 1 s")
 
-    signal.signal(signal.SIGABRT, handle_abort)
+    signal.signal(signal.SIGALRM, on_alarm)
 
     def check(request: Any) -> Any:
-        # what gunicorn does with a worker that is silent for too long
-        subprocess.Popen(["sh", "-c", f"sleep 1; kill -ABRT {__import__('os').getpid()}"])
         return {"valid": bool(re.match(r"^(a+)+$", request.args["name"]))}
 
-    try:
-        stage.get(check, "name=" + "a" * 40 + "b")
-    except SystemExit:
-        return
+    signal.alarm(1)
+    stage.get(check, "name=" + "a" * 40 + "b")
 
 
 @scenario("se-011 forged session", "security", "no", "Signature|signature", "misconfiguration", "bug")
@@ -200,9 +196,9 @@ def _(stage: Stage) -> None:
     signer = URLSafeSerializer("the key of the application")
 
     def cart(request: Any) -> Any:
-        return {"cart": signer.loads(request.cookies["cart"])}
+        return {"cart": signer.loads(request.headers["X-Cart"])}
 
-    stage.get(cart, headers={"Cookie": "cart=" + signer.dumps({"a": 1}) + "x"})
+    stage.get(cart, headers={"X-Cart": signer.dumps({"a": 1}) + "x"})
 
 
 @scenario("se-011b token with algorithm none", "security", "no", "algorithm|Algorithm", "misconfiguration")

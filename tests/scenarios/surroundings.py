@@ -101,17 +101,19 @@ def _(stage: Stage) -> None:
     stage.get(render)
 
 
-@scenario("mc-006 folder not writable", "misconfiguration", "no", "EROFS|EACCES|EPERM", "bug", needs="root")
+@scenario("mc-006 folder not writable", "misconfiguration", "no", "EROFS", "bug", needs="root")
 def _(stage: Stage) -> None:
-    folder = "/proc/sys/kernel"
+    folder = stage.folder / "uploads"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", str(folder)], check=False).returncode:
+        raise Skip("no right to mount a tmpfs")
+    stage.exits.callback(subprocess.run, ["umount", "-l", str(folder)], check=False)
 
     def upload(request: Any) -> Any:
         with open(f"{folder}/upload.txt", "w") as file:
             file.write("x")
         return {}
 
-    if os.access(folder, os.W_OK) and os.environ.get("NEVER"):
-        raise Skip("the folder can be written")
     stage.get(upload)
 
 
@@ -361,7 +363,7 @@ def _(stage: Stage) -> None:
     stage.get(item, "id=99999999999999999999999")
 
 
-@scenario("db-044 SQLite in another thread", "bug", "yes", "thread", "database")
+@scenario("db-044 SQLite in another thread", "bug", "no", "thread|ProgrammingError", "database")
 def _(stage: Stage) -> None:
     import threading
 

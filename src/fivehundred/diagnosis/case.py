@@ -110,7 +110,8 @@ def case_of(event: Event, history: History) -> Case:
         known = index.port_products.get(int(port)) if port.isdecimal() and len(port) < 6 else None
         case.products = {known: None} if known else {}
     case.peer = next((index.peer_of(product) for product in case.products), "")
-    case.inputs = inputs_of(event.request)
+    route = event.ours.get("route")
+    case.inputs = inputs_of(event.request, route if isinstance(route, str) and route else event.transaction)
     for one in raised:
         for rule, fact in _clues(one, case):
             case.clues.setdefault(rule.id, []).append(fact)

@@ -35,7 +35,12 @@ def before(frame: Frame, lines: int = 6) -> str:
 
 def where(frame: Frame) -> str:
     """ "shop/views.py:42 in checkout"."""
-    return place(frame) + (f" in {frame.function}" if frame.function else "")
+    return place(frame) + (f" in {name_of(frame)}" if frame.function else "")
+
+
+def name_of(frame: Frame) -> str:
+    """The function's name as people say it, without the functions that it stands in."""
+    return frame.function.rpartition("<locals>.")[2] or "?"
 
 
 def place(frame: Frame) -> str:

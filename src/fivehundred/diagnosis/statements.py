@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from fivehundred.diagnosis.frames import application
+from fivehundred.diagnosis.frames import application, before
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
+    from fivehundred.event import Frame
 
 chars_max: Final = 8_000
 _begins: Final = (
@@ -72,6 +73,29 @@ def _crumbs(case: Case) -> Iterator[tuple[str, str]]:
     for crumb in case.event.breadcrumbs[-5:]:
         if crumb.category in ("query", "sql", "db", "db.sql.query") and re.match(_begins, crumb.message, re.IGNORECASE):
             yield "breadcrumbs", crumb.message[:chars_max]
+
+
+def built(case: Case) -> Iterator[tuple[Frame, list[str]]]:
+    """Source lines that put values into a statement's text, with the expressions that they put in."""
+    for depth, frame in enumerate(application(case.frames)):
+        if depth >= 3:
+            return
+        source = before(frame)
+        for found in re.finditer(_text_begins, source, re.IGNORECASE):
+            rest = source[found.end() : found.end() + 400]
+            inserted = [name for pattern in _insertions for name in re.findall(pattern, rest)]
+            if "f" in found[1].lower():
+                inserted += re.findall(r"\{([^{}]{1,100})\}", rest)
+            if inserted:
+                yield frame, inserted
+
+
+_text_begins: Final = r"""(?<!\w)([rfb]{0,2})(?:\"{3}|'{3}|["'])\s*(?:select|insert|update|delete|with|replace)\b"""
+_insertions: Final = (
+    r"""["']\s*\+\s*([\w.\[\]"'()]{1,100})""",  # "... " + value
+    r"""["']\s*%\s*\(?\s*([\w.\[\]"']{1,100})""",  # "... %s" % value
+    r"""\.format\(([^)]{1,200})\)""",
+)
 
 
 def is_whole(value: str, statement: str) -> bool:

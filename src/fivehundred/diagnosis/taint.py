@@ -33,11 +33,12 @@ class Input:
         return f"{self.where}.{self.name}" if self.name else self.where
 
 
-def inputs_of(request: Request | None) -> list[Input]:
+def inputs_of(request: Request | None, route: str = "") -> list[Input]:
+    """``route`` is the template that matched: its own words are not the client's."""
     if request is None:
         return []
     found: list[Input] = []
-    for one in _all(request):
+    for one in _all(request, route):
         if len(found) >= inputs_max:
             break
         if one.value and not any(mark in one.value for mark in hidden):
@@ -45,7 +46,7 @@ def inputs_of(request: Request | None) -> list[Input]:
     return found
 
 
-def _all(request: Request) -> Iterator[Input]:
+def _all(request: Request, route: str) -> Iterator[Input]:
     try:
         split = urlsplit(request.url[:value_chars_max])
         path, url_query = split.path, split.query
@@ -54,10 +55,11 @@ def _all(request: Request) -> Iterator[Input]:
     for name, value in _pairs(request.query_string or url_query):
         yield Input("query", name, value)
     yield from _body(request.data)
+    own = set(route.split("/"))
     for part in path.split("/"):
-        if len(part) > 2:
+        if len(part) > 2 and part not in own:
             yield Input("path", "", unquote(part))
-    if path.count("/") > 1:
+    if path.count("/") > 1 and path != route:
         yield Input("path", "", unquote(path.split("/", 2)[2]))
     for name, value in request.cookies.items():
         yield Input("cookie", name, unquote(value)[:value_chars_max])
@@ -67,7 +69,8 @@ def _all(request: Request) -> Iterator[Input]:
 
 
 _ordinary_headers: Final = frozenset(
-    ["host", "accept", "accept-encoding", "accept-language", "connection", "content-type", "content-length", "cookie", "authorization"]
+    ("host", "accept", "accept-encoding", "accept-language", "connection", "content-type", "content-length")
+    + ("cookie", "authorization")
 )
 
 

@@ -359,7 +359,6 @@ race = Rule(
         "|generator already executing",
         "|is bound to a different event loop",
         "|attached to a different loop",
-        "|objects created in a thread can only be used in that same thread",
         "|This session is provisioning a new connection; concurrent operations are not permitted",
         "|ConcurrentModificationException",
         "|concurrent map",

@@ -136,7 +136,6 @@ schema = Rule(
         "|Can't locate revision identified by",
         "|You have unapplied migration",
     ),
-    when=places.schema_names,
     confirms=places.schema_confirmed,
     vetoes=(
         Veto("a schema that lags behind", inputs.name_came_from_request),
@@ -258,10 +257,8 @@ unavailable = Rule(
         "mysql|Can't connect to",
         "mongodb|Connection refused",
         "amqp|Connection refused",
-        "sqlite|unable to open database file",
         "|SQLSTATE[HY000] [2002]",
     ),
-    sqlite=("SQLITE_CANTOPEN",),
     peer="database",
     status=503,
     retry_after_s=10,
@@ -271,7 +268,6 @@ unavailable = Rule(
     vetoes=(
         Veto("the database is down", peers.probe_ready),
         Veto("the database is down", peers.never_worked_here),
-        Veto("the database is down", places.sqlite_path_missing),
     ),
     nots=(Veto("a wrong address", peers.worked_before),),
 )

@@ -378,7 +378,8 @@ missing_module = Rule(
     ),
     texts=("|Cannot find module '",),
     confirms=places.import_failed,
-    vetoes=(Veto("a missing package", places.import_of_own_code), Veto("a missing package", resources.no_descriptors)),
+    vetoes=(Veto("a missing package", places.import_of_own_code),
+        Veto("a missing package", places.zone_asked), Veto("a missing package", resources.no_descriptors)),
 )
 
 time_zones = Rule(
@@ -476,6 +477,11 @@ file_broken = Rule(
         "tomli.TOMLDecodeError",
         "toml.TomlDecodeError",
         "configparser.Error",
+        "configparser.MissingSectionHeaderError",
+        "configparser.ParsingError",
+        "configparser.DuplicateOptionError",
+        "configparser.NoSectionError",
+        "configparser.NoOptionError",
         "yaml.ScannerError",
         "yaml.ParserError",
         "yaml.ComposerError",
@@ -501,9 +507,9 @@ path = Rule(
     source="errno(3) ENOENT, ENOTDIR",
     told_apart="a bug or an attack: the path holds no value of the request",
     errnos=("ENOENT", "ENOTDIR", "ENXIO", "ENODEV"),
+    sqlite=("SQLITE_CANTOPEN",),
     classes=("builtins.FileNotFoundError",),
-    texts=("|ENOENT: no such file",),
-    when=places.sqlite_path_missing,
+    texts=("|ENOENT: no such file", "sqlite|unable to open database file"),
     vetoes=(Veto("a missing path", inputs.value_in_request), Veto("a missing path", resources.no_descriptors)),
     confirms=places.path_is_constant,
 )

@@ -113,6 +113,7 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
         "Statements and data",
         (
             bug.aborted,
+            bug.race,
             database.schema,
             bug.duplicate,
             bug.foreign_key,
@@ -120,18 +121,16 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             bug.data,
             bug.statement,
             bug.detached,
-            database.other,
         ),
     ),
     (
-        "Files and rights",
-        (misconfiguration.file_broken, misconfiguration.path, misconfiguration.rights),
+        "Files and rights, and what a database says without a code",
+        (misconfiguration.file_broken, misconfiguration.path, misconfiguration.rights, database.other),
     ),
     (
         "The code",
         (
             bug.recursion,
-            bug.race,
             bug.coroutine,
             bug.response_model,
             bug.serialisation,

@@ -250,6 +250,7 @@ cpu = Rule(
     told_apart="an own deadlock: that uses no processor time",
     when=resources.cpu_saturated,
     confirms=resources.cpu_measured,
+    vetoes=(Veto("a want of processor time", places.waits_for_own_lock),),
     status=503,
     retry_after_s=10,
     public="The service is overloaded.",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from fivehundred.diagnosis import statements, taint
-from fivehundred.diagnosis.frames import application, before, root
+from fivehundred.diagnosis.frames import application, before, place, root
 from fivehundred.diagnosis.model import Fact, Strength
 from fivehundred.diagnosis.taint import Input
 from fivehundred.diagnosis.told.base import plain
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
+    from fivehundred.event import Frame
 
 Facts = Iterator[Fact]
 shown_chars: Final = 60  # of a request's value in a sentence
@@ -54,6 +55,11 @@ def sql_injected(case: Case) -> Facts:
             if re.search(taint.sql_signature, one.value) and not statements.is_whole(one.value, statement):
                 yield _taint(one, "the failing statement")
                 return
+    for frame, inserted in statements.built(case):
+        for one in case.inputs:
+            if re.search(taint.sql_signature, one.value) and _is_inserted(one, inserted, frame):
+                yield _taint(one, f"the statement that {place(frame)} puts together")
+                return
     # SQLite and MySQL name only the token at which they stopped: the rest of a quoted value
     for token in statements.stopped_at(case):
         for one in case.inputs:
@@ -68,6 +74,19 @@ def sql_injected(case: Case) -> Facts:
             ):
                 yield _taint(one, f"the failing statement, which broke off at {token[:40]!r}", "strong")
                 return
+
+
+def _is_inserted(one: Input, expressions: list[str], frame: Frame) -> bool:
+    """The expression names the request's field, or a variable that holds its value."""
+    name = one.name.rpartition(".")[2]
+    for expression in expressions:
+        if name and re.search(rf"""["']{re.escape(name)}["']""", expression):
+            return True
+        variable = re.match(r"\w+", expression)
+        held = frame.vars.get(variable[0]) if variable else None
+        if isinstance(held, str) and one.value.strip() and one.value.strip()[:200] in held:
+            return True
+    return False
 
 
 def statement_refused(case: Case) -> Facts:
@@ -102,6 +121,10 @@ _template_calls: Final = (
 )
 
 
+# the template is one literal of the source
+_constant_template: Final = r"""(?:from_string|Template|render_template_string)\(\s*(["']+)(?:(?!\1).){0,2000}\1\s*[,)]"""
+
+
 def template_injected(case: Case) -> Facts:
     engine = any(root(f) in ("jinja2", "mako", "django", "tornado", "chameleon") for f in case.frames) or any(
         one.roots & {"jinja2", "mako"} for one in case.raised
@@ -112,11 +135,13 @@ def template_injected(case: Case) -> Facts:
         if not re.search(taint.template_signature, one.value):
             continue
         frame = next((f for f in application(case.frames) if re.search(_template_calls, before(f))), None)
+        if frame is not None and re.search(_constant_template, before(frame), re.DOTALL):
+            return
         if frame is not None:
             yield _taint(one, f"a template made at {frame.filename}:{frame.lineno}")
             return
-        place = next((f for f in case.frames if _held(one.value, f.vars) or one.value.strip() in f.context_line), None)
-        if place is not None or one.value.strip() in case.text:
+        holder = next((f for f in case.frames if _held(one.value, f.vars) or one.value.strip() in f.context_line), None)
+        if holder is not None or one.value.strip() in case.text:
             yield _taint(one, "the failing template")
             return
 
@@ -156,6 +181,8 @@ def command_injected(case: Case) -> Facts:
     )
     if not shell and frame is None:
         return
+    if frame is None and any(re.match(r"Command '\[", one.text) for one in case.raised):
+        return  # a list of arguments: no shell reads it
     commands = [one.text for one in case.raised] + [str(one.attrs.get("cmd", "")) for one in case.raised]
     for one in case.inputs:
         value = one.value.strip()
@@ -189,14 +216,15 @@ def code_evaluated(case: Case) -> Facts:
     syntax = any(one.named("SyntaxError") for one in case.raised)
     if frame is None or not (made or syntax or any(one.named("NameError") for one in case.raised)):
         return
+    line = [frame.context_line[frame.context_line.find("(") :]]
     for one in case.inputs:
         value = one.value.strip()
         if (
             len(value) > 1
             and one.where in ("query", "body", "path")
-            and (_held_exactly(value, case) or value in case.text)
+            and (_held_exactly(value, case) or value in case.text or _is_inserted(one, line, frame))
         ):
-            yield _taint(one, f"what is evaluated at {frame.filename}:{frame.lineno}")
+            yield _taint(one, f"what is evaluated at {place(frame)}")
             return
 
 
@@ -490,14 +518,18 @@ def address_from_request(case: Case) -> Facts:
 
 
 def internal_address_asked(case: Case) -> Facts:
+    opens = any(root(f) in ("urllib", "requests", "httpx", "pycurl") for f in case.frames)
+    for one in case.inputs:
+        scheme = re.match(r"(file|gopher|dict|ftp|ldap|jar):/*(/[^?#]{1,500})", one.value.strip(), re.IGNORECASE)
+        if scheme and opens and (scheme[2] in case.text or one.value.strip() in case.text):
+            opened = f"the address that was opened, with the scheme {scheme[1]}, which is not the web's"
+            yield _taint(one, opened, against=True)
+            return
     for one, host in _asked_hosts(case):
         called = host in case.address or host in case.text or _held_exactly(host, case)
         if called and (case.peer == "http" or any(e.errno for e in case.raised)) and _internal(host):
             fact = _taint(one, f"the address that was called, and {host} is internal", against=True)
             yield fact
-            return
-        if called and re.match(r"(?:file|gopher|dict|ftp|ldap|jar):", one.value, re.IGNORECASE):
-            yield _taint(one, "the address that was called, with a scheme that is not the web's", against=True)
             return
 
 

@@ -22,12 +22,16 @@ def _spoken_of(case: Case) -> Iterator[Input]:
     text = case.text
     for one in case.inputs:
         value = one.value.strip()
-        if one.where == "header" or len(value) > 500:
+        if one.where == "header" or not value or len(value) > 500:
             continue
-        if (len(value) >= 4 and value in text) or (
-            value and re.search(rf"(?<!\w)['\"]?{re.escape(value)}['\"]?(?!\w)", text)
-        ):
+        quoted = re.search(rf"(?<!\w)(['\"]){re.escape(value)}\1(?!\w)", text)
+        # unquoted, a short or a path's word may stand there by chance
+        if quoted or (len(value) >= 4 and one.where != "path" and _as_a_word(value, text)):
             yield one
+
+
+def _as_a_word(value: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
 
 
 def value_in_request(case: Case) -> Facts:
@@ -118,6 +122,9 @@ def parsed_from_request(case: Case) -> Facts:
     """What the parser was given came with the request."""
     frame = next(application(case.frames), None)
     if frame is None or case.event.request is None:
+        return
+    if re.search(r"request\.(?!args)|\bbody\b|get_data\(", frame.context_line):
+        yield Fact("frame", frame.function, "request", "strong", "frames", "the text came with the request", None, True)
         return
     source = before(frame)
     if re.search(r"open\(|read_text|\.conf|config|settings|Path\(", source, re.IGNORECASE):

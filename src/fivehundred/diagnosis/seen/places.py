@@ -204,6 +204,14 @@ def import_of_own_code(case: Case) -> Facts:
             return
 
 
+def zone_asked(case: Case) -> Facts:
+    """zoneinfo looks for the package tzdata, and reports the zone: what is missing is the zone that a client named."""
+    for one in case.raised:
+        if one.named("ZoneInfoNotFoundError"):
+            yield Fact("class", one.type, one.type, "strong", f"exception[{one.number}].type", "a time zone is unknown")
+            return
+
+
 def name_does_not_exist(case: Case) -> Facts:
     for one in case.raised:
         if one.errno == "EAI_NONAME" or "Name or service not known" in one.text:
@@ -237,7 +245,7 @@ def configuration_file_broken(case: Case) -> Facts:
         if (
             re.search(_configuration, source, re.IGNORECASE)
             and re.search(r"open\(|read_text|\.load\(|parse\(", source)
-            and "request" not in source
+            and "request." not in source
         ):
             yield Fact(
                 "frame",
@@ -289,11 +297,6 @@ def path_is_constant(case: Case) -> Facts:
             )
             return
     yield from raised_in_application(case)
-
-
-def sqlite_path_missing(case: Case) -> Facts:
-    """SQLite cannot open a file that never was: the path is the trouble. That worked before or is watched elsewhere."""
-    return iter(())
 
 
 def configured_url_is_none(case: Case) -> Facts:
@@ -451,11 +454,6 @@ def statement_in_code(case: Case) -> Facts:
         )
         return
     yield from raised_in_application(case)
-
-
-def schema_names(case: Case) -> Facts:
-    """Messages about unknown names, where no code came with them."""
-    return iter(())
 
 
 def schema_confirmed(case: Case) -> Facts:

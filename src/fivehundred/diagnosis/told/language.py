@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from fivehundred.diagnosis.frames import place
+from fivehundred.diagnosis.frames import name_of, place
 from fivehundred.diagnosis.told.base import Told, plain
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def fact_of(one: Raised, case: Case) -> str:
         return f"{one.type}: {said}" if said else one.type
     line = frame.context_line.strip()
     shown = f" `{line[:100]}`" if line else ""
-    return f"{one.type} in {frame.function or '?'}, {place(frame)}{shown}"
+    return f"{one.type} in {name_of(frame)}, {place(frame)}{shown}"
 
 
 # ---- the kinds -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fivehundred.diagnosis import statements
 from fivehundred.diagnosis.conditions import name_of
+from fivehundred.diagnosis.frames import name_of as function_of
 from fivehundred.diagnosis.frames import place
 from fivehundred.diagnosis.told.base import Told, plain
 
@@ -41,7 +42,7 @@ _refusals: Final = {
 
 def _function(case: Case) -> str:
     frame = case.app_frame
-    return frame.function if frame is not None and frame.function else "the code that opened the connection"
+    return function_of(frame) if frame is not None and frame.function else "the code that opened the connection"
 
 
 def server_state(case: Case) -> Told:

@@ -65,6 +65,9 @@ def path(case: Case) -> Told:
         if one.errno in _paths and shown:
             clause, advice = _paths[one.errno]
             return Told(clause.format(shown), f"{fact_of(one, case)} ({one.errno})", advice.format(shown))
+    if "sqlite" in case.products:
+        advice = "create or mount the folder of the database file, and give the process's user the right to it"
+        return Told("SQLite cannot open its database file", advice=advice)
     return nothing
 
 
