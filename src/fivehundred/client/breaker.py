@@ -51,7 +51,7 @@ class Breaker:
         return True
 
     def succeeded(self, now: float, ticket: int) -> None:
-        """Only to be told while it is open."""
+        """Says something only of a probe."""
         self._probed(now, ticket, overload=False)
 
     def _probed(self, now: float, ticket: int, overload: bool) -> bool:

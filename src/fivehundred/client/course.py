@@ -23,9 +23,9 @@ from fivehundred.client.switches import switches
 
 class Course:
     __slots__ = (
-        *("_attempts", "_began", "_hooks", "_keyed", "_last", "_method", "_origin", "_policy", "_stopped", "_ticket"),
-        *("_unsendable", "_url", "_waited", "attempt_s", "attempts_max", "clock", "deadline", "number", "outer"),
-        "retries",
+        *("_attempts", "_began", "_hooks", "_keyed", "_last", "_method", "_origin", "_policy", "_sent", "_stopped"),
+        *("_ticket", "_unsendable", "_url", "_waited", "attempt_s", "attempts_max", "clock", "deadline"),
+        *("number", "outer", "retries"),
     )
 
     def __init__(
@@ -39,10 +39,12 @@ class Course:
         unsendable: str = "",
         hooks: Sequence[Hook] = (),
         clock: Callable[[], float] = time.monotonic,
+        sent_at: float | None = None,
     ) -> None:
         self.clock = clock
         self.outer = outer = scope.get()
-        self._began = now = clock()
+        self._sent = sent_at is not None  # the first attempt has been made already: the adapter plays it back
+        self._began = now = clock() if sent_at is None else sent_at
         deadline = now + policy.call_s
         self.deadline = deadline if deadline < outer.deadline else outer.deadline
         self.attempts_max = policy.attempts_max
@@ -62,6 +64,9 @@ class Course:
 
     def may_send(self) -> bool:
         """Begins an attempt; False: the call has failed, see ``facts``."""
+        if self._sent:
+            self._sent, self.number = False, 1
+            return True
         now = self.clock() if self.number else self._began
         if now >= self.deadline:
             self._refuse(Outcome(failure="deadline"), "the deadline has passed")

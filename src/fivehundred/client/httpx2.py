@@ -7,18 +7,17 @@ httpx is in ``httpx_wire.py``. A final 5xx is raised as ``ServerError``, which i
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx2
 
 from fivehundred.client import errors
-from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
-from fivehundred.client.httpx_wire import AsyncCall, BlockingCall, Library, make_punctual, request_options, whole_key
+from fivehundred.client.httpx_bodies import request_options
+from fivehundred.client.httpx_wire import AsyncWay, BlockingWay, Library, whole_key
 from fivehundred.client.policy import Policy
-from fivehundred.client.scope import Scope, attempt_header, scope
+from fivehundred.client.scope import scope, within
 
 __all__ = [
     "AsyncClient",
@@ -78,12 +77,10 @@ class Transport(httpx2.BaseTransport):
         raises: bool = True,
     ) -> None:
         self.inner = inner or httpx2.HTTPTransport()
-        self._punctual = make_punctual(self.inner)
-        self.policy, self.hooks, self.raises = policy or Policy(), tuple(hooks), raises
+        self._way = BlockingWay(_library, self.inner, policy, hooks, raises)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        call = BlockingCall(_library, self.inner, request, self._punctual)
-        response: httpx2.Response = exchange(call.course(self.policy, self.hooks), call, self.raises)
+        response: httpx2.Response = self._way.handle(request)
         return response
 
     def close(self) -> None:
@@ -101,11 +98,10 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
         raises: bool = True,
     ) -> None:
         self.inner = inner or httpx2.AsyncHTTPTransport()
-        self.policy, self.hooks, self.raises = policy or Policy(), tuple(hooks), raises
+        self._way = AsyncWay(_library, self.inner, policy, hooks, raises)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        call = AsyncCall(_library, self.inner, request)
-        response: httpx2.Response = await exchange_async(call.course(self.policy, self.hooks), call, self.raises)
+        response: httpx2.Response = await self._way.handle(request)
         return response
 
     async def aclose(self) -> None:
@@ -128,7 +124,6 @@ class Client(httpx2.Client):
         self._wrap = functools.partial(Transport, policy=self.policy, hooks=hooks, raises=raises)
         wrapped = {pattern: inner and self._wrap(inner) for pattern, inner in (mounts or {}).items()}
         super().__init__(mounts=wrapped, **options)
-        self.headers[attempt_header] = "1"
 
     # httpx2 asks these two for every transport that was not given to it: the default one and one for each proxy
 
@@ -140,10 +135,22 @@ class Client(httpx2.Client):
 
     def build_request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx2.Request:
         """``idempotent``: True makes an Idempotency-Key, a text is one; then a POST or PATCH may be sent again."""
-        return super().build_request(*args, **request_options(options, idempotent))
+        if idempotent or options.get("content") is not None or options.get("files"):
+            options = request_options(options, idempotent)
+        return super().build_request(*args, **options)
 
-    def request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
-        return super().request(*args, **request_options(options, idempotent))
+    def request(
+        self,
+        method: str,
+        url: httpx2.URL | str,
+        *,
+        auth: Any = httpx2.USE_CLIENT_DEFAULT,
+        follow_redirects: Any = httpx2.USE_CLIENT_DEFAULT,
+        **options: Any,
+    ) -> httpx2.Response:
+        """``idempotent``: see ``build_request``."""
+        request = self.build_request(method, url, **options)
+        return self.send(request, auth=auth, follow_redirects=follow_redirects)
 
     def post(self, url: httpx2.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
         return self.request("POST", url, idempotent=idempotent, **options)
@@ -151,13 +158,20 @@ class Client(httpx2.Client):
     def patch(self, url: httpx2.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
         return self.request("PATCH", url, idempotent=idempotent, **options)
 
-    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+    def send(
+        self,
+        request: httpx2.Request,
+        *,
+        stream: bool = False,
+        auth: Any = httpx2.USE_CLIENT_DEFAULT,
+        follow_redirects: Any = httpx2.USE_CLIENT_DEFAULT,
+    ) -> httpx2.Response:
         """The deadline is one for all hops of a redirect; a body that is not streamed belongs to the call."""
-        request.extensions[whole_key] = not stream
-        outer = scope.get()
-        token = scope.set(Scope(min(outer.deadline, time.monotonic() + self.policy.call_s), outer.retried))
+        if not stream:
+            request.extensions[whole_key] = True
+        token = scope.set(within(self.policy.call_s))
         try:
-            return super().send(request, stream=stream, **options)
+            return super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)
         finally:
             scope.reset(token)
 
@@ -178,7 +192,6 @@ class AsyncClient(httpx2.AsyncClient):
         self._wrap = functools.partial(AsyncTransport, policy=self.policy, hooks=hooks, raises=raises)
         wrapped = {pattern: inner and self._wrap(inner) for pattern, inner in (mounts or {}).items()}
         super().__init__(mounts=wrapped, **options)
-        self.headers[attempt_header] = "1"
 
     def _init_transport(self, *args: Any, **options: Any) -> httpx2.AsyncBaseTransport:
         return self._wrap(super()._init_transport(*args, **options))
@@ -188,10 +201,22 @@ class AsyncClient(httpx2.AsyncClient):
 
     def build_request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx2.Request:
         """``idempotent``: True makes an Idempotency-Key, a text is one; then a POST or PATCH may be sent again."""
-        return super().build_request(*args, **request_options(options, idempotent, is_async=True))
+        if idempotent or options.get("content") is not None or options.get("files"):
+            options = request_options(options, idempotent, is_async=True)
+        return super().build_request(*args, **options)
 
-    async def request(self, *args: Any, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
-        return await super().request(*args, **request_options(options, idempotent, is_async=True))
+    async def request(
+        self,
+        method: str,
+        url: httpx2.URL | str,
+        *,
+        auth: Any = httpx2.USE_CLIENT_DEFAULT,
+        follow_redirects: Any = httpx2.USE_CLIENT_DEFAULT,
+        **options: Any,
+    ) -> httpx2.Response:
+        """``idempotent``: see ``build_request``."""
+        request = self.build_request(method, url, **options)
+        return await self.send(request, auth=auth, follow_redirects=follow_redirects)
 
     async def post(self, url: httpx2.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
         return await self.request("POST", url, idempotent=idempotent, **options)
@@ -199,12 +224,19 @@ class AsyncClient(httpx2.AsyncClient):
     async def patch(self, url: httpx2.URL | str, *, idempotent: bool | str = False, **options: Any) -> httpx2.Response:
         return await self.request("PATCH", url, idempotent=idempotent, **options)
 
-    async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+    async def send(
+        self,
+        request: httpx2.Request,
+        *,
+        stream: bool = False,
+        auth: Any = httpx2.USE_CLIENT_DEFAULT,
+        follow_redirects: Any = httpx2.USE_CLIENT_DEFAULT,
+    ) -> httpx2.Response:
         """The deadline is one for all hops of a redirect; a body that is not streamed belongs to the call."""
-        request.extensions[whole_key] = not stream
-        outer = scope.get()
-        token = scope.set(Scope(min(outer.deadline, time.monotonic() + self.policy.call_s), outer.retried))
+        if not stream:
+            request.extensions[whole_key] = True
+        token = scope.set(within(self.policy.call_s))
         try:
-            return await super().send(request, stream=stream, **options)
+            return await super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)
         finally:
             scope.reset(token)

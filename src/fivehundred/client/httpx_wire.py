@@ -6,25 +6,26 @@ The two libraries differ in name and not in what is used here, so both adapters 
 from __future__ import annotations
 
 import asyncio
-import math
+import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fivehundred import limits
 from fivehundred.client import errors
 from fivehundred.client.course import Course
+from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
-from fivehundred.client.httpx_bodies import request_options as request_options
 from fivehundred.client.httpx_bodies import sendable_key
+from fivehundred.client.httpx_sockets import attempt_key, make_punctual
 from fivehundred.client.keys import key_header
-from fivehundred.client.origin import origin
+from fivehundred.client.origin import Origin, origin
 from fivehundred.client.policy import Outcome, Policy, idempotent_methods
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
-from fivehundred.client.scope import attempt_header, deadline_header
-from fivehundred.client.sockets import is_past, left_s, limit
+from fivehundred.client.scope import attempt_header, deadline_header, scope
+from fivehundred.client.sockets import is_past, until
 from fivehundred.client.switches import switches
 
 whole_key: Final = "fivehundred.whole"  # request extension: the body is read as a whole, not streamed
@@ -45,29 +46,132 @@ class Library:
 _no_timeout: Final[dict[str, float | None]] = dict.fromkeys(("connect", "read", "write", "pool"))
 
 
+class Way:
+    """What one transport knows. A call of every day goes the short way: its first attempt is made without keeping books
+    on it, which are opened when it fails."""
+
+    def __init__(
+        self, library: Library, inner: Any, policy: Policy | None, hooks: Sequence[Hook], raises: bool
+    ) -> None:
+        self.library, self.inner, self.raises = library, inner, raises
+        self.policy, self.hooks = policy or Policy(), tuple(hooks)
+        self.punctual = make_punctual(inner)
+        # a time-out that somebody has set is told to the server
+        self._short = self.punctual and self.policy.attempts_max > 1 and self.policy.attempt_s == limits.attempt_s
+
+    def short(self, request: Any, began: float) -> Origin | None:
+        """The origin of a call that can go the short way. Its request is made ready."""
+        outer = scope.get()
+        if not self._short or not switches.usual or outer.retried or outer.deadline - began < limits.attempt_s:
+            return None
+        extensions = request.extensions
+        timeout = extensions.get("timeout") or _no_timeout
+        # the sockets bound all others
+        read_s, pool_s = timeout.get("read"), timeout.get("pool")
+        if read_s is None or read_s > limits.attempt_s or pool_s is None or pool_s > limits.attempt_s:
+            return None
+        found = _origin_of(request.url)
+        if found.breaker.open_until is not None:
+            return None
+        if request.method in idempotent_methods or key_header in request.headers:
+            extensions[attempt_key] = b"1"
+        return found
+
+
+class BlockingWay(Way):
+    def handle(self, request: Any) -> Any:
+        began = time.monotonic()
+        origin = self.short(request, began)
+        if origin is None:
+            call = BlockingCall(self, request)
+            return exchange(call.course(), call, self.raises)
+        status: int | None = None
+        token = until.set(began + limits.attempt_s)
+        try:
+            response = self.inner.handle_request(request)
+            status = response.status_code
+            if status < 500 and status != 429:
+                if whole_key in request.extensions:
+                    until.set(scope.get().deadline)
+                    read_whole(response, self.library, punctual=True)
+                origin.succeeded(time.monotonic())
+                return response
+            call = BlockingCall(self, request, First(response))
+        except Exception as error:
+            call = BlockingCall(self, request, First(error=error, status=status))
+        finally:
+            until.reset(token)
+        return exchange(call.course(began), call, self.raises)
+
+
+class AsyncWay(Way):
+    async def handle(self, request: Any) -> Any:
+        began = time.monotonic()
+        origin = self.short(request, began)
+        if origin is None:
+            call = AsyncCall(self, request)
+            return await exchange_async(call.course(), call, self.raises)
+        status: int | None = None
+        token = until.set(began + limits.attempt_s)
+        try:
+            response = await self.inner.handle_async_request(request)
+            status = response.status_code
+            if status < 500 and status != 429:
+                if whole_key in request.extensions:
+                    until.set(scope.get().deadline)
+                    await read_whole_async(response, self.library)
+                origin.succeeded(time.monotonic())
+                return response
+            call = AsyncCall(self, request, First(response))
+        except Exception as error:
+            call = AsyncCall(self, request, First(error=error, status=status))
+        finally:
+            until.reset(token)
+        return await exchange_async(call.course(began), call, self.raises)
+
+
+@dataclass(slots=True)
+class First:
+    """What came of an attempt that went the short way."""
+
+    response: Any = None
+    error: Exception | None = None
+    status: int | None = None  # of an answer whose body was being read
+
+
 class Call:
     """One call, whichever of the two worlds it is in."""
 
-    def __init__(self, library: Library, inner: Any, request: Any) -> None:
-        self.library, self.inner, self.request = library, inner, request
+    def __init__(self, way: Way, request: Any, first: First | None = None) -> None:
+        self.way, self.library, self.inner, self.request, self.first = way, way.library, way.inner, request, first
         self.extensions: dict[str, Any] = request.extensions
         self.timeout: dict[str, float | None] = self.extensions.get("timeout") or _no_timeout
         self.status: int | None = None  # of an answer whose body is being read
         self.body_whole = True
         self.body = b""
 
-    def course(self, policy: Policy, hooks: tuple[Hook, ...]) -> Course:
+    def course(self, began: float | None = None) -> Course:
         request = self.request
-        url = request.url
         return Course(
-            policy,
-            origin(f"{url.scheme}://{url.netloc.decode('ascii')}"),
+            self.way.policy,
+            _origin_of(request.url),
             request.method.upper(),
-            url,
+            request.url,
             keyed=request.method not in idempotent_methods and key_header in request.headers,
             unsendable=self._unsendable(),
-            hooks=hooks,
+            hooks=self.way.hooks,
+            sent_at=began,
         )
+
+    def made(self) -> Any:
+        """The answer that the short way has got, or its error. Only once."""
+        first, self.first = self.first, None
+        if first is None:
+            return None
+        if first.error is not None:
+            self.status = first.status
+            raise first.error
+        return first.response
 
     def _unsendable(self) -> str:
         if self.extensions.get(sendable_key) or isinstance(self.request.stream, self.library.module.ByteStream):
@@ -78,11 +182,10 @@ class Call:
         """Headers and time-outs of the next attempt; how long it may take."""
         self.status, self.body, self.body_whole = None, b"", True
         seconds = course.attempt_s
-        if course.retries:
-            if course.number > 1 or whole_key not in self.extensions:  # our clients send the first by default
-                self.request.headers[attempt_header] = str(course.number)
-        elif whole_key in self.extensions:
-            self.request.headers.pop(attempt_header, None)
+        if course.retries and self.way.punctual:
+            self.extensions[attempt_key] = b"%d" % course.number
+        elif course.retries:
+            self.request.headers[attempt_header] = str(course.number)
         if seconds != limits.attempt_s and switches.active:
             self.request.headers[deadline_header] = str(int(seconds * 1000))
         for value in self.timeout.values():
@@ -143,30 +246,19 @@ class Call:
 
 
 class BlockingCall(Call):
-    def __init__(self, library: Library, inner: Any, request: Any, is_punctual: bool) -> None:
-        super().__init__(library, inner, request)
-        self.punctual = is_punctual  # every read ends in time; else the clock is looked at between two pieces
-
     def send(self, course: Course) -> Any:
         self.prepare(course)
-        limit.until = course.attempt_ends
+        token = until.set(course.attempt_ends)
         try:
-            response = self.inner.handle_request(self.request)
+            response = self.made() or self.inner.handle_request(self.request)
             if self.failed_status(response):
                 self._read_error(response)
             elif self.extensions.get(whole_key):
-                limit.until = course.deadline
-                self._read_whole(response)
+                until.set(course.deadline)
+                read_whole(response, self.library, self.way.punctual)
         finally:
-            limit.until = math.inf
+            until.reset(token)
         return response
-
-    def _read_whole(self, response: Any) -> None:
-        try:
-            chunks = list(response.stream if self.punctual else _until_limit(response.stream, self.library))
-        finally:
-            response.stream.close()
-        self.keep(response, chunks)
 
     def _read_error(self, response: Any) -> None:
         """What comes of an error's body, within bounds, is kept though the rest be missing."""
@@ -179,7 +271,7 @@ class BlockingCall(Call):
                 if size > limits.error_body_bytes_max:
                     self.body_whole = False
                     break
-        except self.library.module.TransportError:
+        except (self.library.module.TransportError, TimeoutError):
             self.body_whole = False
         response.stream.close()
         self.keep_error(response, chunks)
@@ -187,27 +279,29 @@ class BlockingCall(Call):
 
 class AsyncCall(Call):
     async def send(self, course: Course) -> Any:
-        seconds = self.prepare(course)
-        async with asyncio.timeout(seconds):
-            response = await self.inner.handle_async_request(self.request)
-        if self.failed_status(response):
-            await self._read_error(response, course.attempt_ends - course.clock())
-        elif self.extensions.get(whole_key):
-            async with asyncio.timeout(course.deadline - course.clock()):
-                await self._read_whole(response)
+        self.prepare(course)
+        token = until.set(course.attempt_ends)
+        try:
+            async with self._timeout(course.attempt_ends):
+                response = self.made() or await self.inner.handle_async_request(self.request)
+            if self.failed_status(response):
+                await self._read_error(response, course.attempt_ends)
+            elif self.extensions.get(whole_key):
+                until.set(course.deadline)
+                async with self._timeout(course.deadline):
+                    await read_whole_async(response, self.library)
+        finally:
+            until.reset(token)
         return response
 
-    async def _read_whole(self, response: Any) -> None:
-        try:
-            chunks = [chunk async for chunk in response.stream]
-        finally:
-            await response.stream.aclose()
-        self.keep(response, chunks)
+    def _timeout(self, ends: float) -> Any:
+        """A timer, where the sockets below are not ours to shape. It runs on asyncio."""
+        return contextlib.nullcontext() if self.way.punctual else asyncio.timeout(ends - time.monotonic())
 
-    async def _read_error(self, response: Any, seconds: float) -> None:
+    async def _read_error(self, response: Any, ends: float) -> None:
         chunks: list[bytes] = []
         try:
-            async with asyncio.timeout(seconds):
+            async with self._timeout(ends):
                 await self._gather(response.stream, chunks)
         except (self.library.module.TransportError, TimeoutError):
             self.body_whole = False
@@ -224,6 +318,30 @@ class AsyncCall(Call):
                 return
 
 
+def read_whole(response: Any, library: Library, punctual: bool) -> None:
+    """The body that has been read takes the place of the one on the wire."""
+    stream = response.stream
+    try:
+        chunks = list(stream if punctual else _until_limit(stream, library))
+    finally:
+        stream.close()
+    response.stream = library.module.ByteStream(b"".join(chunks))
+
+
+async def read_whole_async(response: Any, library: Library) -> None:
+    stream = response.stream
+    try:
+        chunks = [chunk async for chunk in stream]
+    finally:
+        await stream.aclose()
+    response.stream = library.module.ByteStream(b"".join(chunks))
+
+
+def _origin_of(url: Any) -> Origin:
+    port = url.port
+    return origin(f"{url.scheme}://{url.host}" if port is None else f"{url.scheme}://{url.host}:{port}")
+
+
 def _at_most(timeout: float | None, seconds: float) -> float:
     return seconds if timeout is None else min(timeout, seconds)
 
@@ -234,60 +352,3 @@ def _until_limit(stream: Any, library: Library) -> Iterator[bytes]:
         yield chunk
         if is_past():
             raise library.module.ReadTimeout("the deadline passed while the body was read")
-
-
-# ---- punctual sockets -----------------------------------------------------------------------------
-
-
-def make_punctual(transport: Any) -> bool:
-    """Makes every read, write and connect of a blocking transport end at the deadline.
-
-    httpx has no public place for httpcore's ``network_backend``; of the ways to bound a read that drips, setting it is
-    the one without a second thread. A transport that is built otherwise is left as it is, and bounded between two
-    pieces of a body only.
-    """
-    pool = getattr(transport, "_pool", None)
-    backend = getattr(pool, "_network_backend", None)
-    if pool is None or backend is None:
-        return False
-    if not isinstance(backend, _Backend):
-        pool._network_backend = _Backend(backend)
-    return True
-
-
-class _Backend:
-    """A network backend of httpcore around another."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _Stream:
-        return _Stream(self._inner.connect_tcp(host, port, timeout=left_s(timeout), **options))
-
-    def connect_unix_socket(self, path: str, timeout: float | None = None, **options: Any) -> _Stream:
-        return _Stream(self._inner.connect_unix_socket(path, timeout=left_s(timeout), **options))
-
-    def sleep(self, seconds: float) -> None:
-        self._inner.sleep(seconds)
-
-
-class _Stream:
-    """A network stream of httpcore around another."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> Any:
-        return self._inner.read(max_bytes, left_s(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, left_s(timeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> _Stream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left_s(timeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)

@@ -8,36 +8,54 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 
 from fivehundred import limits
-from fivehundred.client.breaker import Breaker
+from fivehundred.client.breaker import Breaker, ordinary
 from fivehundred.client.budget import Budget
 
 
 class Origin:
     """One scheme, host and port; or a name, for calls that are not HTTP."""
 
-    __slots__ = ("_budget", "_lock", "breaker", "name")
+    __slots__ = ("_budget", "_good", "_lock", "breaker", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._lock = threading.Lock()
         self.breaker = Breaker()
         self._budget = Budget()
+        self._good: deque[float] = deque()  # times of successes that the budget has not been told of
 
     def admit(self, now: float) -> int | None:
         with self._lock:
             return self.breaker.admit(now)
 
-    def succeeded(self, now: float, ticket: int) -> None:
-        with self._lock:
-            if self.breaker.open_until is not None:
+    def succeeded(self, now: float, ticket: int = ordinary) -> None:
+        """Appending to a deque needs no lock: a good call writes one number, and the books are kept when they are
+        looked at."""
+        self._good.append(now)
+        if ticket or len(self._good) >= limits.successes_uncounted_max:
+            with self._lock:
+                self._count()
                 self.breaker.succeeded(now, ticket)
-            self._budget.succeeded(now)
+
+    def successes(self, now: float) -> int:
+        """Of the last ten seconds."""
+        with self._lock:
+            self._count()
+            self._budget.window.roll(now)
+            return self._budget.window.total
+
+    def _count(self) -> None:
+        good = self._good
+        while good:
+            self._budget.succeeded(good.popleft())
 
     def failed(self, now: float, ticket: int, *, overload: bool) -> bool:
         """Whether the breaker has just opened."""
         with self._lock:
+            self._count()
             self._budget.window.roll(now)
             return self.breaker.failed(now, ticket, self._budget.window.total, overload=overload)
 
@@ -48,6 +66,7 @@ class Origin:
 
     def take(self, now: float, cost: float) -> bool:
         with self._lock:
+            self._count()
             return self._budget.take(now, cost)
 
 

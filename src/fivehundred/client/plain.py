@@ -4,7 +4,6 @@ it keeps no connection open and knows no proxy."""
 from __future__ import annotations
 
 import http.client
-import math
 import socket
 import ssl
 import time
@@ -23,7 +22,7 @@ from fivehundred.client.policy import Outcome, Policy
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import attempt_header, deadline_header
-from fivehundred.client.sockets import ClampedResponse, limit
+from fivehundred.client.sockets import ClampedResponse, until
 
 
 @dataclass(slots=True)
@@ -74,18 +73,18 @@ class _Wire:
         headers[deadline_header] = str(int(course.attempt_s * 1000))
         if course.retries:
             headers[attempt_header] = str(course.number)
+        token = until.set(course.attempt_ends)
         try:
-            limit.until = course.attempt_ends
             connection.connect()
             self.connected = True
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request(self.sending.method, target, self.sending.body, {**headers, **self.sending.headers})
             response = connection.getresponse()
             if response.status < 500:
-                limit.until = course.deadline
+                until.set(course.deadline)
             return _received(response)
         finally:
-            limit.until = math.inf
+            until.reset(token)
             connection.close()
 
     def bad(self, answer: Answer) -> Outcome | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import io
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,8 +26,8 @@ from fivehundred.client.origin import Origin, origin
 from fivehundred.client.policy import Outcome, Policy, idempotent_methods
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
-from fivehundred.client.scope import Scope, attempt_header, deadline_header, scope
-from fivehundred.client.sockets import ClampedResponse, limit
+from fivehundred.client.scope import attempt_header, deadline_header, scope, within
+from fivehundred.client.sockets import ClampedResponse, clamp, until
 from fivehundred.client.switches import switches
 
 __all__ = ["Adapter", "NotSent", "Policy", "RateLimited", "ServerError", "Session", "Unavailable"]
@@ -47,6 +47,11 @@ class RateLimited(errors.RateLimited, requests.HTTPError):
 
 class NotSent(errors.NotSent, requests.ConnectionError):
     """The breaker of the origin is open."""
+
+
+_adapters: Any = requests.adapters
+# requests' own name for what it makes of a number each time; made once
+_usual_timeout: Final = _adapters.TimeoutSauce(connect=limits.attempt_s, read=limits.attempt_s)
 
 
 class Session(requests.Session):
@@ -84,15 +89,24 @@ class Session(requests.Session):
     ) -> requests.Response:
         return self.request("PATCH", url, data=data, idempotent=idempotent, **options)
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+    def resolve_redirects(self, resp: requests.Response, *args: Any, **options: Any) -> Iterator[Any]:
         """The deadline is one for all hops of a redirect."""
-        outer = scope.get()
-        until = min(outer.deadline, time.monotonic() + self.policy.call_s)
-        token = scope.set(Scope(until, outer.retried))
+        if not resp.is_redirect:
+            return iter(())
+        ends = time.monotonic() - resp.elapsed.total_seconds() + self.policy.call_s
+        return _until(ends, super().resolve_redirects(resp, *args, **options))
+
+
+def _until(ends: float, hops: Iterator[Any]) -> Iterator[Any]:
+    while True:
+        token = scope.set(within(ends - time.monotonic()))
         try:
-            return super().send(request, **options)
+            hop = next(hops, None)
         finally:
             scope.reset(token)
+        if hop is None:
+            return
+        yield hop
 
 
 class Adapter(requests.adapters.BaseAdapter):
@@ -110,6 +124,9 @@ class Adapter(requests.adapters.BaseAdapter):
         self.policy = policy or Policy()
         self.hooks = hooks
         self.raises = raises
+        # a time-out that somebody has set is told to the server
+        ours = isinstance(self.inner, _PunctualAdapter)
+        self._usual = ours and self.policy.attempts_max > 1 and self.policy.attempt_s == limits.attempt_s
 
     def send(
         self,
@@ -120,23 +137,58 @@ class Adapter(requests.adapters.BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        url = request.url or ""
-        options = {"timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
-        method = (request.method or "GET").upper()
-        body = None if request.body is None or type(request.body) in (bytes, str) else _Body(request.body)
-        course = Course(
-            self.policy,
-            _origin_of(url),
-            method,
-            url,
-            keyed=method not in idempotent_methods and key_header in request.headers,
-            unsendable=body.unsendable if body else "",
-            hooks=self.hooks,
-        )
-        return exchange(course, _Wire(self.inner, request, body, options, stream), self.raises)
+        began = time.monotonic()
+        origin = self._short(request, timeout, began)
+        if origin is None:
+            wire = _Wire(self.inner, request, (timeout, verify, cert, proxies), stream)
+            return exchange(wire.course(self.policy, self.hooks), wire, self.raises)
+        status: int | None = None
+        token = until.set(began + limits.attempt_s)
+        try:
+            response = self.inner.send(request, True, timeout or _usual_timeout, verify, cert, proxies)
+            status = response.status_code
+            if status < 500 and status != 429:
+                if not stream:
+                    until.set(min(scope.get().deadline, began + self.policy.call_s))
+                    _ = response.content
+                origin.succeeded(time.monotonic())
+                return response
+            first = _First(response)
+        except Exception as error:
+            first = _First(error=error, status=status)
+        finally:
+            until.reset(token)
+        wire = _Wire(self.inner, request, (timeout, verify, cert, proxies), stream, first)
+        return exchange(wire.course(self.policy, self.hooks, began), wire, self.raises)
+
+    def _short(self, request: requests.PreparedRequest, timeout: Any, began: float) -> Origin | None:
+        """The origin of a call of every day: its first attempt is made without keeping books on it, which are opened
+        when it fails."""
+        outer = scope.get()
+        if not self._usual or not switches.usual or outer.retried or outer.deadline - began < limits.attempt_s:
+            return None
+        if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout <= limits.attempt_s):
+            return None
+        if request.body is not None and type(request.body) not in (bytes, str):
+            return None
+        found = _origin_of(request.url or "")
+        if found.breaker.open_until is not None:
+            return None
+        if request.method in idempotent_methods or key_header in request.headers:
+            request.headers[attempt_header] = "1"
+        return found
 
     def close(self) -> None:
         self.inner.close()
+
+
+@dataclass(slots=True)
+class _First:
+    """What came of an attempt that went the short way."""
+
+    response: requests.Response | None = None
+    error: Exception | None = None
+    status: int | None = None  # of an answer whose body was being read
 
 
 class _Wire:
@@ -146,36 +198,61 @@ class _Wire:
         self,
         inner: requests.adapters.BaseAdapter,
         request: requests.PreparedRequest,
-        body: _Body | None,
-        options: dict[str, Any],
+        options: tuple[Any, Any, Any, Any],
         stream: bool,
+        first: _First | None = None,
     ) -> None:
-        self.inner, self.request, self.body, self.stream = inner, request, body, stream
-        self.options, self.timeout = options, options["timeout"]
+        self.inner, self.request, self.stream, self.first = inner, request, stream, first
+        self.timeout, *self.options = options
+        self.body = _Body(request.body)
         self.status: int | None = None  # of an answer whose body is being read
+
+    def course(self, policy: Policy, hooks: Sequence[Hook], began: float | None = None) -> Course:
+        url, method = self.request.url or "", (self.request.method or "GET").upper()
+        return Course(
+            policy,
+            _origin_of(url),
+            method,
+            url,
+            keyed=method not in idempotent_methods and key_header in self.request.headers,
+            unsendable=self.body.unsendable,
+            hooks=hooks,
+            sent_at=began,
+        )
 
     def send(self, course: Course) -> requests.Response:
         self.status = None
+        token = until.set(course.attempt_ends)
+        try:
+            made = self._made()
+            response = self._sent(course) if made is None else made  # an error answer is falsy
+            self.status = status = response.status_code
+            if status >= 500 or status == 429:
+                _read_error(response)
+            elif not self.stream:
+                until.set(course.deadline)
+                _ = response.content  # requests keeps it; read here, so that a body that is cut can be asked for again
+        finally:
+            until.reset(token)
+        return response
+
+    def _made(self) -> requests.Response | None:
+        """The answer that the short way has got, or its error. Only once."""
+        first, self.first = self.first, None
+        if first is not None and first.error is not None:
+            self.status = first.status
+            raise first.error
+        return None if first is None else first.response
+
+    def _sent(self, course: Course) -> requests.Response:
         seconds = course.attempt_s
-        if course.number > 1 and self.body:
+        if course.number > 1:
             self.body.rewind()
         if course.retries:
             self.request.headers[attempt_header] = str(course.number)
         if seconds != limits.attempt_s and switches.active:
             self.request.headers[deadline_header] = str(int(seconds * 1000))
-        self.options["timeout"] = seconds if self.timeout is None else _at_most(self.timeout, seconds)
-        limit.until = course.attempt_ends
-        try:
-            response = self.inner.send(self.request, stream=True, **self.options)
-            self.status = status = response.status_code
-            if status >= 500 or status == 429:
-                _read_error(response)
-            elif not self.stream:
-                limit.until = course.deadline
-                _ = response.content  # requests keeps it; read here, so that a body that is cut can be asked for again
-        finally:
-            limit.until = math.inf
-        return response
+        return self.inner.send(self.request, True, _at_most(self.timeout, seconds), *self.options)
 
     def bad(self, answer: requests.Response) -> Outcome | None:
         status = answer.status_code
@@ -209,9 +286,14 @@ _classes: Final[dict[type[errors.CallFailed], type[errors.CallFailed]]] = {
 
 
 def _origin_of(url: str) -> Origin:
+    end = url.find("/", 8)
+    return origin(_origin_name(url if end < 0 else url[:end]))
+
+
+@functools.lru_cache(limits.origins_max)
+def _origin_name(url: str) -> str:
     parts = urlsplit(url)
-    netloc = parts.netloc
-    return origin(f"{parts.scheme}://{(netloc.rpartition('@')[2] if '@' in netloc else netloc).lower()}")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
 
 
 def _at_most(timeout: Any, seconds: float) -> Any:
@@ -341,5 +423,17 @@ def _make_punctual(manager: Any) -> None:
 
 @functools.cache
 def _punctual_pool(pool: Any) -> Any:
-    connection = type("Connection", (pool.ConnectionCls,), {"response_class": ClampedResponse})
+    connection = type("Connection", (_Punctual, pool.ConnectionCls), {})
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+class _Punctual:
+    """For a connection of http.client: once it is connected, what it reads ends in time."""
+
+    sock: Any
+    response_class: Any
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]  # of the class beside this one
+        if not clamp(self.sock):  # TLS in TLS, or somebody else's TLS
+            self.response_class = ClampedResponse

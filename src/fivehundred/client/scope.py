@@ -34,11 +34,17 @@ _whole: Final = Scope()
 scope: ContextVar[Scope] = ContextVar("fivehundred_client_scope", default=_whole)
 
 
+def within(seconds: float) -> Scope:
+    """The scope of now, with at most so much time."""
+    outer = scope.get()
+    ends = time.monotonic() + seconds
+    return Scope(ends, outer.retried) if ends < outer.deadline else outer
+
+
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """All calls inside together may take this long, whatever each of them would be allowed alone."""
-    outer = scope.get()
-    token = scope.set(Scope(min(outer.deadline, time.monotonic() + seconds), outer.retried))
+    token = scope.set(within(seconds))
     try:
         yield
     finally:

@@ -1,5 +1,5 @@
-"""Makes blocking reads end in time. A socket's own time-out begins anew with every byte, so a server that drips one
-byte a second holds a caller for ever; here each single read may take what is left until ``limit.until`` and no more.
+"""Makes reads end in time. A socket's own time-out begins anew with every byte, so a server that drips one byte a
+second holds a caller for ever; here each single read may take what is left until ``until`` and no more.
 """
 
 from __future__ import annotations
@@ -7,32 +7,65 @@ from __future__ import annotations
 import http.client
 import math
 import socket
-import threading
+import ssl
 import time
+from contextvars import ContextVar
 from typing import Any, Final
 
-_least_s: Final = 0.001  # 0 would mean "do not block at all"
-
-
-class _Limit(threading.local):
-    """Blocking reads of this thread end by ``until``. Whoever sets it sets it back."""
-
-    until: float = math.inf  # as time.monotonic() counts
-
-
-limit: Final = _Limit()
+# Reads of this thread or task end by then, as time.monotonic() counts. Whoever sets it resets it.
+until: Final[ContextVar[float]] = ContextVar("fivehundred_client_until", default=math.inf)
 
 
 def left_s(timeout: float | None) -> float | None:
     """The time-out that one read or write may have now."""
-    left = limit.until - time.monotonic()
+    left = until.get() - time.monotonic()
     if timeout is not None and timeout <= left * 1.02:  # the first read of an attempt keeps its time-out as it is
         return timeout
-    return None if left == math.inf else max(_least_s, left)
+    if left <= 0:  # a server that always has a byte ready would be read for ever
+        raise TimeoutError("the time for this answer is used up")
+    return None if left == math.inf else left
 
 
 def is_past() -> bool:
-    return time.monotonic() >= limit.until
+    return time.monotonic() >= until.get()
+
+
+def clamp(sock: Any) -> bool:
+    """Makes what a blocking socket receives end in time. False: it is of another kind, and left as it is."""
+    kind = {socket.socket: _Socket, ssl.SSLSocket: _TlsSocket}.get(type(sock))
+    if kind is not None:
+        sock.__class__ = kind  # the object is as it was made, but for one method
+    return kind is not None
+
+
+class _Socket(socket.socket):
+    __slots__ = ()
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        own = self.gettimeout()
+        allowed = left_s(own)
+        if allowed == own:
+            return socket.socket.recv_into(self, buffer, nbytes, flags)
+        self.settimeout(allowed)
+        try:
+            return socket.socket.recv_into(self, buffer, nbytes, flags)
+        finally:
+            self.settimeout(own)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    __slots__ = ()
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        own = self.gettimeout()
+        allowed = left_s(own)
+        if allowed == own:
+            return super().recv_into(buffer, nbytes, flags)
+        self.settimeout(allowed)
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        finally:
+            self.settimeout(own)
 
 
 class _Clamped(socket.SocketIO):
@@ -44,16 +77,16 @@ class _Clamped(socket.SocketIO):
         own = self.of.gettimeout()
         allowed = left_s(own)
         if allowed == own:
-            return super().readinto(buffer)
+            return socket.SocketIO.readinto(self, buffer)
         self.of.settimeout(allowed)
         try:
-            return super().readinto(buffer)
+            return socket.SocketIO.readinto(self, buffer)
         finally:
             self.of.settimeout(own)
 
 
 class ClampedResponse(http.client.HTTPResponse):
-    """For the ``response_class`` of an HTTPConnection."""
+    """For the ``response_class`` of an HTTPConnection whose socket is of another kind."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 class Switches:
     active: bool = True
     testing: int = 0  # attempts a call at most, without waits; 0: not testing
+    usual: bool = True  # active and not testing: one look for the calls of every day
+
+    def turn(self, active: bool, testing: int) -> None:
+        self.active, self.testing, self.usual = active, testing, active and not testing
 
 
 switches = Switches()
@@ -16,7 +20,7 @@ switches = Switches()
 
 def set_active(active: bool) -> None:
     """``False``: every call is sent once, and neither breaker nor budget is asked. Errors stay as they are."""
-    switches.active = active
+    switches.turn(active, switches.testing)
 
 
 def is_active() -> bool:
@@ -27,4 +31,4 @@ def set_testing(attempts: int = 1) -> None:
     """For a test suite: at most so many attempts, no waits between them, no breaker, no budget. 0 ends it."""
     if attempts < 0:
         raise ValueError(f"set_testing({attempts}): attempts are 1 or more; 0 ends testing")
-    switches.testing = attempts
+    switches.turn(switches.active, attempts)
