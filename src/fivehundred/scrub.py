@@ -61,6 +61,8 @@ class _Walker:
                 self.named(cleaned, key, inner, depth)
             elif isinstance(inner, str):
                 cleaned[key] = inner if inner in texts else scrub_text(inner)
+            elif inner is None or isinstance(inner, bool):
+                cleaned[key] = inner
             else:
                 cleaned[key] = self.value(inner, depth - 1)
         return cleaned
@@ -86,14 +88,19 @@ class _Walker:
     def variables(self, value: dict[str, Json], depth: int) -> dict[str, Json]:
         """Of one frame. Frame after frame holds the same scope or environ: each is walked through once an event."""
         cleaned: dict[str, Json] = {}
+        texts, plain, seen = _harmless_texts, self.plain, self.seen
         for key, inner in value.items():
-            if not isinstance(inner, dict | list) or key not in self.plain:
+            if key not in plain:
                 self.named(cleaned, key, inner, depth)
-                continue
-            image = _image(inner), depth
-            if image not in self.seen:
-                self.seen[image] = self.value(inner, depth - 1)
-            cleaned[key] = self.seen[image]
+            elif isinstance(inner, str):
+                cleaned[key] = inner if inner in texts else scrub_text(inner)
+            elif isinstance(inner, dict | list):
+                image = marshal.dumps(inner, 2), depth  # an image, as "==" takes 1 for true
+                if image not in seen:
+                    seen[image] = self.value(inner, depth - 1)
+                cleaned[key] = seen[image]
+            else:
+                cleaned[key] = self.value(inner, depth - 1)
         return cleaned
 
     def sequence(self, value: list[Json], depth: int) -> list[Json]:
@@ -128,11 +135,6 @@ class _Walker:
 
 
 _plain_keys: set[str] = set()  # names that hold no secret, name none and need no treatment of their own
-
-
-def _image(value: Json) -> bytes:
-    """The same for the same value, unlike ``==``, which takes 1 for true."""
-    return marshal.dumps(value, 2)
 
 
 _source_keys: Final = frozenset({"context_line", "pre_context", "post_context"})
@@ -220,31 +222,45 @@ def scrub_text(text: str) -> str:
     """Without what looks like a secret: cards, tokens, keys, passwords in URLs, and ``name=value`` of secret names."""
     if len(text) < 5 or text in _harmless_texts:
         return text
+    if text in _harmless_texts.older:
+        return _harmless_texts.remember(text)
     cut = text if len(text) <= limits.scrub_chars_max else text[: limits.scrub_chars_max] + "… (the rest was cut)"
     if suspicious(cut):
         cut = _assigned(_shapes(cut))
-    return _remembered(_harmless_texts, text) if cut == text else cut
+    return _harmless_texts.remember(text) if cut == text else cut
 
 
 def scrub_source(line: str) -> str:
     """A line of source: names stay, as ``password = os.environ[...]`` is no secret; literals beside them go."""
     if line in _harmless_lines:
         return line
+    if line in _harmless_lines.older:
+        return _harmless_lines.remember(line)
     cleaned = _literal.sub(_hide_literal, _shapes(line)) if suspicious(line) else line
-    return _remembered(_harmless_lines, line) if cleaned == line else cleaned
+    return _harmless_lines.remember(line) if cleaned == line else cleaned
 
 
-# Modules, functions, file names and source lines repeat from event to event. Only what holds no secret is remembered.
-_harmless_texts: set[str] = set()
-_harmless_lines: set[str] = set()
+class _Harmless(set[str]):
+    """Texts that hold no secret: modules, functions and source lines repeat from event to event.
+
+    When they become too many, those move to ``older``, from where each comes back when it is met again.
+    """
+
+    older: frozenset[str] = frozenset()
+    chars = 0
+
+    def remember(self, text: str) -> str:
+        if len(text) <= limits.text_remembered_chars_max:
+            if self.chars > limits.texts_remembered_chars_max:
+                self.older, self.chars = frozenset(self), 0
+                self.clear()
+            self.chars += len(text) + limits.text_overhead_chars
+            self.add(text)
+        return text
 
 
-def _remembered(harmless: set[str], text: str) -> str:
-    if len(text) <= limits.text_remembered_chars_max:
-        if len(harmless) >= limits.texts_remembered_max:
-            harmless.clear()
-        harmless.add(text)
-    return text
+_harmless_texts = _Harmless()
+_harmless_lines = _Harmless()
 
 
 def scrub_number(value: int) -> Json:
