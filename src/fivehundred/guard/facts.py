@@ -33,6 +33,8 @@ def data_of(exc: BaseException, r: Renderer) -> dict[str, Json]:
     """The ``data`` of an exception's mechanism; empty values are left out."""
     kind = kind_of(type(exc))
     own = stored(exc)
+    if kind.plain and not own:
+        return {"mro": [*kind.names]}
     found: dict[str, Json] = {"mro": [*kind.names], "driver": kind.driver}
     notes = own.get("__notes__")
     if notes is not None:

@@ -203,6 +203,8 @@ class Guard:
         if exc is not None:
             once.remember(exc, event.event_id)
         self._add_answer(event, status, verdict)
+        if not slim:
+            event.contexts[context_name].update(self._observer.at_once())
         if self.mode == "testing":
             self.events.append(parse(to_wire(event), received_at=event.timestamp))
         elif self._shipper is not None:
@@ -224,7 +226,6 @@ class Guard:
             ours["retryable"] = verdict.transient in ("yes", "clears")
             if verdict.retry_after_s is not None:
                 ours["retry_after_s"] = verdict.retry_after_s
-        ours.update(self._observer.at_once())
 
     def _failed_inside(self, e: BaseException) -> str:
         """The reference of a failure whose report failed: the client still gets one, and the log says both."""

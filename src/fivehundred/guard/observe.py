@@ -35,7 +35,7 @@ class Note:
     event_id: str
     peers: list[tuple[str, str]]  # (peer, driver)
     loop: Any  # the running event loop, whose lag is measured; None outside of one
-    done: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
     found: dict[str, Json] = field(default_factory=dict)
 
 
@@ -92,8 +92,11 @@ class Observer:
             note = self._notes.get(event_id_of(data))
         if note is None:
             return data
-        if not note.done.wait(limits.complete_wait_ms / 1000):
-            return data
+        until = time.monotonic() + limits.complete_wait_ms / 1000
+        while not note.done:
+            if time.monotonic() > until:
+                return data
+            time.sleep(_look_every_s)
         wire = json.loads(data)
         ours = wire["contexts"][context_name]
         then, since = ours.get("resources"), note.found.get("resources")
@@ -116,7 +119,7 @@ class Observer:
                     self._look_around(note)
                 except Exception as e:  # the edge of this thread: what it could not find out is left out, and said
                     note.found["observe_error"] = type(e).__name__
-                note.done.set()
+                note.done = True
             self._bell.wait(_asleep_s)
 
     def _look_around(self, note: Note) -> None:
@@ -167,6 +170,7 @@ class Observer:
 
 _notes_max: Final = 1_000
 _asleep_s: Final = 3_600.0
+_look_every_s: Final = 0.005
 _peers_max: Final = 3
 
 
