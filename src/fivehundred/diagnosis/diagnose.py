@@ -69,10 +69,15 @@ def _found(finder: Finder | None, case: Case) -> list[Fact]:
     """What a finder finds, asked once per case."""
     if finder is None:
         return []
-    name = f"{finder.__module__}.{finder.__qualname__}"
+    name = _names.get(finder)
+    if name is None:
+        name = _names[finder] = f"{finder.__module__}.{finder.__qualname__}"
     if name not in case.found:
         case.found[name] = tuple(finder(case))
     return list(case.found[name])
+
+
+_names: Final[dict[Finder, str]] = {}  # there are a few hundred finders, and each is asked for every event
 
 
 def _vetoes(rule: Rule, case: Case) -> list[str]:

@@ -61,6 +61,8 @@ def _url(request: Request) -> str:
     url = request.url
     if request.query_string and "?" not in url:
         url = f"{url}?{request.query_string.lstrip('?')}"
+    if url.isprintable() and " " not in url:
+        return url
     return "".join(c for c in url if c.isprintable() and c not in " \t")
 
 

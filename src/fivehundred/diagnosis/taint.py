@@ -15,9 +15,11 @@ from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 from fivehundred.event import Json, Request
 
 inputs_max: Final = 200
+leaves_max: Final = 2_000  # of a body: scrubbed and empty ones are among them
 value_chars_max: Final = 4_000  # of one value; compared text is cut further
 body_chars_max: Final = 64_000
 hidden: Final = ("[scrubbed]", "[Filtered]", "[redacted]", "********")
+_hidden: Final = re.compile("|".join(map(re.escape, hidden)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def inputs_of(request: Request | None, route: str = "") -> list[Input]:
     for one in _all(request, route):
         if len(found) >= inputs_max:
             break
-        if one.value and not any(mark in one.value for mark in hidden):
+        if one.value and not _hidden.search(one.value):
             found.append(one)
     return found
 
@@ -90,7 +92,9 @@ def _body(data: Json) -> Iterator[Input]:
             yield Input("body", "", data[:value_chars_max])
             return
         data = parsed
-    yield from _leaves(data, "", 6)
+    found: list[Input] = []
+    _leaves(data, "", 6, found)
+    yield from found
 
 
 def _decoded(data: str) -> Json:
@@ -103,27 +107,20 @@ def _decoded(data: str) -> Json:
     return parsed
 
 
-def _leaves(value: Json, name: str, depth: int) -> Iterator[Input]:
-    if isinstance(value, dict):
-        for key, inner in list(value.items())[:inputs_max]:
-            if depth:
-                yield from _leaves(inner, f"{name}.{key}" if name else key, depth - 1)
+def _leaves(value: Json, name: str, depth: int, found: list[Input]) -> None:
+    """Adds what is no container; the caller looks at ``inputs_max`` of them, so more are not gathered."""
+    if len(found) > leaves_max:
+        return
+    if isinstance(value, str):
+        found.append(Input("body", name, value[:value_chars_max]))
+    elif isinstance(value, dict):
+        for key, inner in list(value.items())[:inputs_max] if depth else ():
+            _leaves(inner, f"{name}.{key}" if name else key, depth - 1, found)
     elif isinstance(value, list):
-        for inner in value[:inputs_max]:
-            if depth:
-                yield from _leaves(inner, name, depth - 1)
-    elif isinstance(value, str):
-        yield Input("body", name, value[:value_chars_max])
+        for inner in value[:inputs_max] if depth else ():
+            _leaves(inner, name, depth - 1, found)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield Input("body", name, str(value)[:100])
-
-
-def names_of(request: Request | None) -> list[str]:
-    """The names of query and body fields, nested ones dotted: operators hide in names."""
-    if request is None:
-        return []
-    names = [one.name for one in inputs_of(request) if one.where in ("query", "body")]
-    return names[:inputs_max]
+        found.append(Input("body", name, str(value)[:100]))
 
 
 # ---- signatures ----------------------------------------------------------------------------------

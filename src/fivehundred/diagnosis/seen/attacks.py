@@ -275,7 +275,7 @@ def yaml_object_tag(case: Case) -> Facts:
             )
             break
     for value in case.inputs:
-        if re.search(r"!!python/|!<tag:yaml.org,2002:python|!ruby/", value.value):
+        if "!" in value.value and re.search(r"!!python/|!<tag:yaml.org,2002:python|!ruby/", value.value):
             yield Fact(
                 "taint",
                 value.label,
@@ -324,6 +324,8 @@ def document_signature(case: Case) -> Facts:
 
 def document_bomb(case: Case) -> Facts:
     used_up = any(one.named("MemoryError", "RecursionError", "TimeoutError", "SystemExit") for one in case.raised)
+    if not used_up:
+        return
     parsing = [f for f in case.frames if root(f) in _parsers]
     reads = next(
         (
@@ -506,7 +508,7 @@ def _asked_hosts(case: Case) -> Iterator[tuple[Input, str]]:
                 host = ""
             if host:
                 yield one, host
-        elif re.fullmatch(r"[\w.\-]+(?::\d+)?", value) and "." in value:
+        elif "." in value and re.fullmatch(r"[\w.\-]+(?::\d+)?", value):
             yield one, value.partition(":")[0]
 
 
@@ -520,6 +522,8 @@ def address_from_request(case: Case) -> Facts:
 def internal_address_asked(case: Case) -> Facts:
     opens = any(root(f) in ("urllib", "requests", "httpx", "pycurl") for f in case.frames)
     for one in case.inputs:
+        if ":/" not in one.value:
+            continue
         scheme = re.match(r"(file|gopher|dict|ftp|ldap|jar):/*(/[^?#]{1,500})", one.value.strip(), re.IGNORECASE)
         if scheme and opens and (scheme[2] in case.text or one.value.strip() in case.text):
             opened = f"the address that was opened, with the scheme {scheme[1]}, which is not the web's"
@@ -546,7 +550,8 @@ def _internal(host: str) -> bool:
 
 
 def operator_injected(case: Case) -> Facts:
-    name = next((n for n in taint.names_of(case.event.request) if re.search(r"(?:^|[.\[])\$\w+", n)), "")
+    names = (one.name for one in case.inputs if one.where in ("query", "body"))
+    name = next((n for n in names if "$" in n and re.search(r"(?:^|[.\[])\$\w+", n)), "")
     if not name or not any(
         one.named("TypeError", "AttributeError", "ValueError", "OperationFailure", "WriteError")
         or one.roots & {"pymongo", "bson"}

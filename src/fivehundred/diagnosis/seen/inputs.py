@@ -22,7 +22,7 @@ def _spoken_of(case: Case) -> Iterator[Input]:
     text = case.text
     for one in case.inputs:
         value = one.value.strip()
-        if one.where == "header" or not value or len(value) > 500:
+        if one.where == "header" or not value or len(value) > 500 or value not in text:
             continue
         quoted = re.search(rf"(?<!\w)(['\"]){re.escape(value)}\1(?!\w)", text)
         # unquoted, a short or a path's word may stand there by chance
