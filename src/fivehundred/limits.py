@@ -60,6 +60,8 @@ accept_ranges_max: Final = 64  # media ranges looked at, the first ones
 held_body_bytes_max: Final = 64 * KIB  # of a 5xx that is held back until it is clear whose it is; bigger ones go out
 drain_bytes_max: Final = 4 * MIB  # of an unread request body read away, so that no reset eats the answer
 drain_s_max: Final = 0.5  # the same, in time
+deadline_digits_max: Final = 9  # of Fivehundred-Deadline, in milliseconds: eleven days
+queue_wait_ms_max: Final = 600_000  # a proxy's time of arrival that lies further back is a clock that is wrong
 
 # ---- guard: spool and shipping -------------------------------------------------------------------
 guard_spool_bytes_max: Final = 64 * MIB  # per process, on disk
@@ -121,6 +123,9 @@ values_a_project_max: Final = 1_000  # releases, hosts, environments
 tally_rows_max: Final = 2_000  # per project: reasons and SDK names come from senders
 malformed_bytes_max: Final = 64 * KIB  # of what could not be read: enough to see what it was
 malformed_kept_max: Final = 1_000  # per project, the newest
+feedback_kept_max: Final = 10_000  # per project, the newest: what users wrote about events
+feedback_chars_max: Final = 4_096  # of one; the SDKs' own bound
+feedback_of_an_event_max: Final = 50  # that are shown
 body_segment_bytes_max: Final = 32 * MIB  # of payloads in one file: what retention frees in one step
 dictionary_bytes_max: Final = 110 * KIB  # zstd's own advice; halves every payload
 dictionary_sample_bytes_max: Final = 64 * KIB  # of one sample: 300 of them are 19 MB at most

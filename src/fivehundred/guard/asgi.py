@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fivehundred.guard import duplicates
+from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key
 from fivehundred.guard.inside import see_inside
 from fivehundred.guard.websocket import Socket
@@ -18,7 +18,7 @@ class AsgiGuard:
 
     def __init__(self, guard: Guard, app: AsgiApp) -> None:
         self.guard = guard
-        self.app = app
+        self.app = deadline.asgi(app) if guard.deadline else app
         duplicates.watch(*duplicates.servers)
         see_inside(app)
 

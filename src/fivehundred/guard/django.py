@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.views import defaults
 
 from fivehundred import limits
-from fivehundred.guard import duplicates
+from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.guard import Guard as Core
 from fivehundred.guard.outgoing import (
@@ -58,6 +58,8 @@ class Guard:
         if self.is_async:
             return self._async(request)
         try:
+            if self.core.deadline:
+                deadline.check_environ(request.META)
             response = self.get_response(request)
             if _streams(response):
                 self._held_sync(request, response)
@@ -67,6 +69,8 @@ class Guard:
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
         try:
+            if self.core.deadline:
+                deadline.check_environ(request.META)
             response = await self.get_response(request)
             if _streams(response):
                 await self._held_async(request, response)

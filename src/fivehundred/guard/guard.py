@@ -46,6 +46,7 @@ class Guard:
     ``statuses``      exception classes of the application: ``{NotReady: (503, "We are starting.")}``
     ``app_paths``     folders whose code is the application's own although it is installed
     ``secret_names``  further names whose values never leave the process
+    ``deadline``      True: work for a caller that stopped waiting (``Fivehundred-Deadline``) is not begun: 504
     ``spool``         folder for events that wait for the collector; FIVEHUNDRED_SPOOL, else one in the temporary folder
     """
 
@@ -60,6 +61,7 @@ class Guard:
         statuses: config.Statuses | None = None,
         app_paths: Iterable[str] = (),
         secret_names: Iterable[str] = (),
+        deadline: bool = False,
         spool: str | os.PathLike[str] | None = None,
     ) -> None:
         self.mode = config.checked_mode(mode)
@@ -68,7 +70,12 @@ class Guard:
         self.about = config.about_of(release, environment, self.mode, app_paths, secret_names)
         self.events: deque[Event] = deque(maxlen=_kept_events_max)  # mode="testing" alone
         self.failures_inside = 0  # failures of the Guard itself: each was answered, none reached the application
+        self.deadline = deadline
         self._mapped = config.mapped(statuses)
+        if deadline:
+            from fivehundred.guard.deadline import CallerGone
+
+            self._mapped += (config.Mapped(CallerGone, 504, ""),)
         self._faults = Faults()
         self._observer = Observer(self.about)
         self._shipper: Shipper | None = None

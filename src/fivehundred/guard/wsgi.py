@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fivehundred import limits
-from fivehundred.guard import duplicates
+from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
@@ -43,7 +43,7 @@ class WsgiGuard:
 
     def __init__(self, guard: Guard, app: WsgiApp) -> None:
         self.guard = guard
-        self.app = app
+        self.app = deadline.wsgi(app) if guard.deadline else app
         duplicates.watch(*duplicates.servers)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,0 +1,135 @@
+"""Work for a caller that has gone is not begun: Guard and Client over real sockets."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fivehundred import Guard
+from fivehundred.client import DeadlineExceeded, deadline
+from fivehundred.client.requests import Session
+from fivehundred.guard.deadline import CallerGone, check, proxy_ms
+
+APP = """
+import time
+from fivehundred import Guard
+def app(environ, start_response):
+    with open({seen!r}, "a") as file:
+        file.write(environ["PATH_INFO"] + "\\n")
+    time.sleep(0.8 if environ["PATH_INFO"] == "/slow" else 0)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+application = Guard(mode="testing", deadline={deadline}).wsgi(app)
+"""
+
+
+def gunicorn(folder: Path, *, deadline: bool) -> Iterator[tuple[str, Path]]:
+    """One worker that does one thing at a time: what comes meanwhile waits in the backlog."""
+    seen = folder / "seen"
+    seen.touch()
+    (folder / "slow_app.py").write_text(APP.format(seen=str(seen), deadline=deadline))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{listener.fileno()}", "slow_app", "--keep-alive", "0"]
+        process = subprocess.Popen(
+            [*command, "--log-level", "error"], cwd=folder, pass_fds=(listener.fileno(),), stderr=subprocess.DEVNULL
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            requests.get(url + "/up", timeout=20)
+            yield url, seen
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    yield from gunicorn(tmp_path, deadline=True)
+
+
+@pytest.fixture
+def busy_without(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    yield from gunicorn(tmp_path, deadline=False)
+
+
+def impatient(url: str) -> None:
+    """Asks while the worker is busy, and does not wait for it."""
+    slow = threading.Thread(target=requests.get, args=(url + "/slow",))
+    slow.start()
+    time.sleep(0.2)
+    with deadline(0.3), Session() as session, pytest.raises(DeadlineExceeded):
+        session.get(url + "/late")
+    slow.join()
+    assert requests.get(url + "/last", timeout=5).status_code == 200  # the worker has come to the end of the queue
+
+
+def test_a_request_whose_caller_gave_up_in_the_backlog_is_not_begun(busy: tuple[str, Path]) -> None:
+    url, seen = busy
+    impatient(url)
+    assert seen.read_text().split() == ["/up", "/slow", "/last"]
+
+
+def test_without_the_option_it_is_begun(busy_without: tuple[str, Path]) -> None:
+    url, seen = busy_without
+    impatient(url)
+    assert seen.read_text().split() == ["/up", "/slow", "/late", "/last"]
+
+
+def test_a_caller_that_still_waits_is_served(busy: tuple[str, Path]) -> None:
+    with deadline(5), Session() as session:
+        assert session.get(busy[0] + "/quick").text == "ok"
+
+
+@pytest.fixture
+def asgi() -> Iterator[tuple[str, Guard]]:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    guard = Guard(mode="testing", deadline=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(guard.asgi(app), log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", guard
+        server.should_exit = True
+        thread.join()
+
+
+def test_a_proxys_time_of_arrival_tells_how_long_a_request_waited(asgi: tuple[str, Guard]) -> None:
+    url, guard = asgi
+    arrived = f"t={time.time() - 2:.3f}"
+    late = requests.get(url, headers={"Fivehundred-Deadline": "1500", "X-Request-Start": arrived}, timeout=5)
+    in_time = requests.get(url, headers={"Fivehundred-Deadline": "9000", "X-Request-Start": arrived}, timeout=5)
+    assert (late.status_code, in_time.status_code) == (504, 200)
+    assert late.json()["reference"] == guard.events[0].event_id
+    assert [event.exceptions[-1].type for event in guard.events] == ["CallerGone"]
+
+
+@given(st.text(), st.text())
+def test_what_is_not_our_header_changes_nothing(told: str, begun: str) -> None:
+    assert 0 <= proxy_ms(begun, time.time()) <= 600_000
+    if not (told.isascii() and told.isdigit()):
+        check(told, lambda: 1e9)
+
+
+@pytest.mark.parametrize("value", ["t=1700000000.250", "1700000000250", "1700000000250000", "t=1700000000250000"])
+def test_each_proxys_unit_is_known(value: str) -> None:
+    assert proxy_ms(value, 1_700_000_001.25) == pytest.approx(1000)
+
+
+def test_no_time_left_is_too_late_at_once() -> None:
+    with pytest.raises(CallerGone, match="waits 0 ms"):
+        check("0", lambda: 0.0)
