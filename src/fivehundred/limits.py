@@ -174,3 +174,4 @@ retry_after_chars_max: Final = 64
 redirects_max: Final = 10  # that `fivehundred get` follows
 get_body_bytes_max: Final = 64 * MIB  # of an answer that it holds in memory
 get_shown_chars_max: Final = 2_000  # of an error's body that it prints
+get_columns: Final = 100  # of its lines, where no terminal says how wide it is

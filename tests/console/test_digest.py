@@ -116,6 +116,29 @@ def test_a_record_that_the_disk_lost_is_counted_and_the_others_go_on(desk: Desk)
     assert desk.tallies() == {("received", "event"): 2, ("kept", "event"): 2, ("dropped", "record"): 1}
 
 
+def test_what_users_write_is_kept_with_its_event_whenever_it_arrives(desk: Desk) -> None:
+    raw = raised()
+    report = {"event_id": raw["event_id"], "name": "Ada", "email": "ada@example.org", "comments": "I pressed Pay."}
+    told = {"message": "again", "associated_event_id": raw["event_id"], "contact_email": "bob@example.org"}
+    feedback = {"event_id": new_id(), "type": "feedback", "contexts": {"feedback": told}}
+    desk.send(record(enveloped(("user_report", json.dumps(report).encode()))), event_record(raw))
+    for _ in range(2):
+        desk.send(record(enveloped(("feedback", json.dumps(feedback).encode()))))
+    found = desk.store.event(raw["event_id"]).feedback
+    assert [(f.name, f.email, f.message) for f in found] == [
+        ("Ada", "ada@example.org", "I pressed Pay."),
+        ("", "bob@example.org", "again"),
+    ]
+    assert (desk.tallies()["kept", "feedback"], desk.tallies()["duplicate", "feedback"]) == (2, 1)
+
+
+@pytest.mark.parametrize("payload", [b"7", b"{", b'{"contexts":{"feedback":[]}}', b'{"comments":"of no event"}'])
+@pytest.mark.parametrize("kind", ["user_report", "feedback"])
+def test_what_users_write_about_no_event_is_dropped_and_counted(desk: Desk, kind: str, payload: bytes) -> None:
+    desk.send(record(enveloped((kind, payload))))
+    assert desk.tallies() == {("received", kind): 1, ("dropped", kind): 1}
+
+
 def test_secrets_are_scrubbed_before_anything_is_stored(desk: Desk) -> None:
     raw = raised(extra={"password": "hunter2-secret"}, request={"headers": {"Authorization": "Bearer abcdef123456"}})
     desk.send(event_record(raw))

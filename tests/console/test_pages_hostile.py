@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.console.face import Face, wire
 
-from fivehundred.console.store.base import Malformed
-from fivehundred.event import Json, new_id
+from fivehundred.console.store.base import Batch, Feedback, Malformed
+from fivehundred.event import Json, clean, new_id
 
 evil = (
     "<script>alert(1)</script>",
@@ -212,6 +212,17 @@ def test_hidden_characters_are_written_out(tmp_path: Path) -> None:
     face = Face(tmp_path)
     face.add(wire(message="invoice\u202efdp.exe"))
     assert "invoice\\u202efdp.exe" in face.page("/faults/1")
+
+
+@pytest.mark.parametrize("text", evil)
+def test_what_users_write_is_text_and_no_page(text: str, tmp_path: Path) -> None:
+    face = Face(tmp_path)
+    event = face.add(wire())[0]
+    said = Feedback("1", event, time.time(), clean(text), clean(text), clean(text))
+    face.store().write(Batch(feedback=[said]), now=time.time())
+    check_everything(face, event)
+    assert "What users wrote" in face.page(f"/events/{event}")
+    assert face.client.get(f"/api/v1/events/{event}").json()["feedback"][0]["message"] == said.message
 
 
 def test_a_malformed_event_of_hostile_bytes_renders(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from fivehundred import envelope, limits
-from fivehundred.console import digest_otlp, otlp
+from fivehundred.console import digest_feedback, digest_otlp, otlp
 from fivehundred.console.digest_outline import outline
 from fivehundred.console.inflate import InflateError, inflate
 from fivehundred.console.spool.base import Door, Received
@@ -33,7 +33,7 @@ _not_kept: Final[dict[str, str]] = {
     **dict.fromkeys(("profile", "profile_chunk"), "profiles are not kept"),
     **dict.fromkeys(("replay_event", "replay_recording", "replay_video"), "replays are not kept"),
     **dict.fromkeys(("statsd", "metric_buckets", "metric_meta"), "obsolete metrics are not kept"),
-    **dict.fromkeys(("attachment", "user_report", "feedback", "log", "otel_log"), "this version does not keep them"),
+    **dict.fromkeys(("attachment", "log", "otel_log"), "this version does not keep them"),
 }
 
 
@@ -59,6 +59,15 @@ class Found:
     def read(self) -> dict[str, Json]:
         """All of the event. Raises Unreadable."""
         return self.raw if self.whole else _event(self.payload)
+
+    def read_strictly(self) -> dict[str, Json] | None:
+        """The same where its JSON is in order and holds no NUL, so that what it holds is clean; else None."""
+        if self.whole or b"\\u0000" in self.payload:
+            return None
+        try:
+            return msgspec.json.decode(self.payload, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
 
 
 def sort(record: Received, offset: str, batch: Batch) -> Iterator[Found]:
@@ -118,7 +127,7 @@ def _envelope(record: Received, offset: str, body: bytes, batch: Batch) -> Itera
         kind = cut(clean(item.type), 64)
         _tally(batch, record, "received", kind, "", sdk)
         if kind not in _events:
-            _other(batch, record, kind, item.payload, sdk)
+            _other(batch, record, kind, item.payload, sdk, event_id)
             continue
         try:
             raw, whole = _outlined(item.payload)
@@ -228,13 +237,29 @@ def _csp_event(report: dict[str, Json], record: Received) -> dict[str, Json]:
 # ---- items that are no events --------------------------------------------------------------------
 
 
-def _other(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> None:
-    if kind not in _counted:
+def _other(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str, event_id: str) -> None:
+    if kind in digest_feedback.kinds:
+        _feedback(batch, record, kind, payload, sdk, event_id)
+    elif kind not in _counted:
         _tally(batch, record, "dropped", kind, _not_kept.get(kind, "the item type is not known"), sdk)
     elif kind in ("session", "sessions", "client_report") and not _figures(batch, record, kind, payload, sdk):
         _tally(batch, record, "dropped", kind, "not a JSON object", sdk)
     else:
         _tally(batch, record, "counted", kind, "", sdk)
+
+
+def _feedback(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str, event_id: str) -> None:
+    """The Store tallies what it keeps."""
+    try:
+        raw = _event(payload)
+    except Unreadable as e:
+        _tally(batch, record, "dropped", kind, str(e), sdk)
+        return
+    found = digest_feedback.read(kind, raw, event_id, record.project, record.received_at)
+    if found is None:
+        _tally(batch, record, "dropped", kind, "it names no event, or says nothing", sdk)
+    else:
+        batch.feedback.append(found)
 
 
 def _figures(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
@@ -15,6 +16,7 @@ from fivehundred.console.store.base import (
     Batch,
     Digested,
     FaultQuery,
+    Feedback,
     Malformed,
     NotFound,
     Store,
@@ -234,6 +236,25 @@ def test_a_kept_event_comes_back_whole_with_its_neighbours(store: Store, write: 
     assert found.fingerprint["why"] == ["grouped by the strict key"]
     assert (found.older, found.newer) == (first.event.event_id, third.event.event_id)
     assert found.summary.sdk == "sentry.python/2"
+
+
+def test_what_users_wrote_comes_with_its_event_each_text_once(store: Store, write: Write, make: Make) -> None:
+    event = make()
+    said = [Feedback("1", event.event.event_id, now, "Ada", "ada@example.org", text) for text in ("a", "b", "a")]
+    store.write(Batch(feedback=[*said, replace(said[0], event_id=new_id())]), now=now)
+    write(event)
+    assert store.event(event.event.event_id).feedback == tuple(said[:2])
+
+
+def test_only_the_newest_words_of_users_are_kept(
+    store: Store, write: Write, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "feedback_kept_max", 2)
+    event = make()
+    said = [Feedback("1", event.event.event_id, now, "", "", str(n)) for n in range(5)]
+    write(event)
+    store.write(Batch(feedback=said), now=now)
+    assert store.event(event.event.event_id).feedback == tuple(said[3:])
 
 
 @pytest.mark.parametrize("event_id", ["", "0" * 32, "x" * 32, "' OR 1=1", "\0", "a" * 10_000])

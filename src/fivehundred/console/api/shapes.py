@@ -15,6 +15,7 @@ from fivehundred.console.store.base import (
     Fault,
     FaultDetail,
     FaultState,
+    Feedback,
     Stats,
     StoredEvent,
     Tally,
@@ -68,6 +69,7 @@ class EventAnswer(EventSummary):
     malformed: str
     newer: str
     older: str
+    feedback: tuple[Feedback, ...]
 
     @classmethod
     def of(cls, stored: StoredEvent, page: str) -> EventAnswer:

@@ -75,6 +75,18 @@ class Malformed:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a user wrote about one event; the event may arrive later, or never."""
+
+    project: str
+    event_id: str  # of the event
+    received_at: float
+    name: str
+    email: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """A count by what became of an item. Losses reported by senders are counted the same way.
 
@@ -102,6 +114,7 @@ class Batch:
     events: list[Digested] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
+    feedback: list[Feedback] = field(default_factory=list)
     memories: dict[str, dict[str, Json]] = field(default_factory=dict)  # project -> what the fingerprint has learned
 
 
@@ -188,6 +201,7 @@ class StoredEvent:
     malformed: str  # the reason, empty for healthy events
     newer: str  # event ids of the neighbours within the fault, empty at the ends
     older: str
+    feedback: tuple[Feedback, ...] = ()  # what users wrote about it, the oldest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from fivehundred.console.store.base import (
     FaultDetail,
     FaultPage,
     FaultQuery,
+    Feedback,
     NotFound,
     Order,
     Stats,
@@ -182,6 +183,15 @@ def counted_summary(db: apsw.Connection, event_id: bytes, project: str) -> Event
         " WHERE s.event_id = ? AND s.project = ?"
     )
     return _summary(rows(db, sql, (event_id, project))[0], kept=False)
+
+
+def feedback(db: apsw.Connection, event_id: bytes, project: str) -> tuple[Feedback, ...]:
+    """What users wrote about one event."""
+    sql = (
+        "SELECT received_at, name, email, message FROM feedback WHERE event_id = ? AND project = ? ORDER BY id LIMIT ?"
+    )
+    found = rows(db, sql, (event_id, project, limits.feedback_of_an_event_max))
+    return tuple(Feedback(project, event_id.hex(), *row) for row in found)
 
 
 def malformed_page(db: apsw.Connection, project: str | None, limit: int) -> list[EventSummary]:

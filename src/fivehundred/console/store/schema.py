@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
@@ -27,13 +28,27 @@ def connect(path: Path, *, readonly: bool) -> apsw.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its -wal and -shm the same mode
     db = apsw.Connection(str(path))
     db.set_busy_timeout(busy_ms_max)
-    db.execute("PRAGMA page_size = 4096; PRAGMA journal_mode = wal")
+    db.execute("PRAGMA page_size = 4096")
+    _use_wal(db)
     # FULL: the spool forgets what is committed here, so a commit must survive a power cut. It costs one sync a batch.
     db.execute("PRAGMA synchronous = full; PRAGMA cache_size = -16000; PRAGMA temp_store = memory")
     migrate(db)
     if readonly:
         db.execute("PRAGMA query_only = 1")
     return db
+
+
+def _use_wal(db: apsw.Connection) -> None:
+    """SQLite does not wait for its own lock here when several processes open a new database at the same moment."""
+    deadline = time.monotonic() + busy_ms_max / 1000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = wal")
+            return
+        except apsw.BusyError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
 
 
 def migrate(db: apsw.Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,10 @@ class SqliteStore:
             return self._malformed_event(event_id, wanted, project)
         owner, event = found[0]
         if event is None:
-            return self._counted_event(reading.counted_summary(self._db, wanted, owner))
-        return self._kept_event(event)
+            stored = self._counted_event(reading.counted_summary(self._db, wanted, owner))
+        else:
+            stored = self._kept_event(event)
+        return replace(stored, feedback=reading.feedback(self._db, wanted, owner))
 
     def stats(self, project: str | None, *, hours: int, now: float) -> Stats:
         return reading.stats(self._db, project, hours=hours, now=now)

@@ -7,12 +7,13 @@ counters of a fault are added up over the batch first, so that a storm costs a f
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 import apsw
 import msgspec
 
 from fivehundred import limits
-from fivehundred.console.store.base import Batch, Digested, Malformed, Tally
+from fivehundred.console.store.base import Batch, Digested, Feedback, Malformed, Tally
 from fivehundred.console.store.bodies import Body, Segments
 from fivehundred.console.store.delta import Delta, summary_of
 from fivehundred.console.store.dictionaries import Dictionaries
@@ -43,6 +44,8 @@ class Writer:
                 at, kept = at + length, kept + (length > 0)
             for malformed in batch.malformed:
                 self._malformed(malformed)
+            for feedback in batch.feedback:
+                self._feedback(feedback)
             for tally in batch.tallies:
                 self._count(tally)
             for delta in self._deltas.values():
@@ -160,6 +163,22 @@ class Writer:
             "DELETE FROM malformed WHERE project = ?1 AND id <= (SELECT id FROM malformed WHERE project = ?1"
             " ORDER BY id DESC LIMIT 1 OFFSET ?2)",
             (m.project, limits.malformed_kept_max),
+        )
+
+    def _feedback(self, f: Feedback) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO feedback (project, event_id, received_at, name, email, message)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (f.project, bytes.fromhex(f.event_id), f.received_at, f.name, f.email, f.message),
+        )
+        is_new = self._db.changes() > 0
+        outcome: Literal["kept", "duplicate"] = "kept" if is_new else "duplicate"
+        reason = "" if is_new else "the same words about the same event"
+        self._count(Tally(f.project, outcome, "feedback", reason, "", 1))
+        self._db.execute(
+            "DELETE FROM feedback WHERE project = ?1 AND id <= (SELECT id FROM feedback WHERE project = ?1"
+            " ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            (f.project, limits.feedback_kept_max),
         )
 
     def _save_project_values(self) -> None:
