@@ -15,7 +15,7 @@ from fivehundred.diagnosis.diagnose import diagnose
 from tests.scenarios.scenario import Scenario, Skip, catalogue
 from tests.scenarios.stage import Stage, ways
 
-modules = ("bugs", "attacks", "surroundings", "postgres")
+modules = ("bugs", "attacks", "surroundings", "network", "postgres", "stores")
 
 
 @dataclass(slots=True)

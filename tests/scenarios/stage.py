@@ -51,6 +51,7 @@ class Stage:
         self.exits = ExitStack()
         self.folder = Path(self.exits.enter_context(tempfile.TemporaryDirectory(prefix="scenario-")))
         self.status = 0
+        self.wanted = ""  # the view whose event is meant, when it is not the last one
         if way == "sdk":
             self._sdk: list[Event] = []
             _init_sdk(self._sdk, release)
@@ -141,7 +142,8 @@ class Stage:
             found = self.sink.events
         if not found:
             raise NothingReported(f"{self.way}: the answer was {self.status}, and no event came")
-        return found[-1]
+        meant = [event for event in found if self.wanted in event.transaction]
+        return (meant or found)[-1]
 
 
 async def _werkzeug(request: StarletteRequest) -> werkzeug.Request:

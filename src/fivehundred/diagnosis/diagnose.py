@@ -13,7 +13,7 @@ from typing import Final
 from fivehundred.diagnosis import sentence
 from fivehundred.diagnosis.case import Case, case_of
 from fivehundred.diagnosis.confidence import confidence, origin
-from fivehundred.diagnosis.model import Diagnosis, Fact, History
+from fivehundred.diagnosis.model import Confidence, Diagnosis, Fact, History
 from fivehundred.diagnosis.rules.base import Finder, Rule, Veto
 from fivehundred.diagnosis.rules.order import rules
 from fivehundred.diagnosis.runbook import runbook
@@ -111,7 +111,7 @@ def _diagnosis(match: _Match, matches: list[_Match], ruled_out: list[str], case:
     out = list(dict.fromkeys([*_said(rule.nots, case), *own, *ruled_out]))
     decided = Diagnosis(
         cause=rule.cause,
-        confidence=confidence([*match.facts, *match.confirming]),
+        confidence=_confidence(match, case),
         transient=rule.transient,
         rule=rule.id,
         sentence="",
@@ -123,6 +123,12 @@ def _diagnosis(match: _Match, matches: list[_Match], ruled_out: list[str], case:
         missing=tuple(_missing(case, rule)),
     )
     return replace(decided, sentence=sentence.whole(case, rule, decided, told))
+
+
+def _confidence(match: _Match, case: Case) -> Confidence:
+    found = confidence([*match.facts, *match.confirming])
+    twin_open = match.rule.excludes is not None and not _found(match.rule.excludes, case)
+    return "likely" if found == "certain" and twin_open else found
 
 
 def _evidence(facts: Iterable[Fact], told: Told, case: Case) -> tuple[Fact, ...]:

@@ -58,5 +58,6 @@ class Rule:
     tell: Teller | None = None  # the clause, the decisive fact and the advice with this event's own names
     when: Finder | None = None
     confirms: Finder | None = None
+    excludes: Finder | None = None  # what excludes the nearest twin; while it finds nothing, nothing is certain
     vetoes: tuple[Veto, ...] = ()  # one that finds something takes the rule out
     nots: tuple[Veto, ...] = ()  # twins that the found facts rule out; the rule stays

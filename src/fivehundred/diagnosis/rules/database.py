@@ -266,10 +266,11 @@ unavailable = Rule(
     when=peers.database_probe_down,
     confirms=peers.probe_down_or_worked,
     vetoes=(
-        Veto("the database is down", peers.probe_ready),
-        Veto("the database is down", peers.never_worked_here),
+        Veto("a database that is down", peers.probe_ready),
+        Veto("a database that is down", peers.never_worked_here),
     ),
     nots=(Veto("a wrong address", peers.worked_before),),
+    excludes=peers.worked_before,  # a wrong address
 )
 
 slow = Rule(

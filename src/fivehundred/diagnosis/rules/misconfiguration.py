@@ -188,7 +188,7 @@ never_reached = Rule(
     when=peers.refused_and_never_worked,
     confirms=past.address_changed,
     vetoes=(Veto("a wrong address", peers.worked_before), Veto("a wrong address", attacks.address_from_request)),
-    nots=(Veto("the service is down", peers.never_worked_here),),
+    nots=(Veto("a service that is down", peers.never_worked_here),),
 )
 
 name_unknown = Rule(
@@ -215,9 +215,10 @@ name_unknown = Rule(
     weak_class=True,
     vetoes=(
         Veto("a wrong host name", attacks.address_from_request),
+        Veto("a wrong host name", places.resolver_silent),
         Veto("a wrong host name", resources.no_descriptors),
     ),
-    nots=(Veto("the resolver is down", places.name_does_not_exist, "it answered that there is no such name"),),
+    nots=(Veto("a resolver that is down", places.name_does_not_exist, "it answered that there is no such name"),),
 )
 
 resolver_down = Rule(

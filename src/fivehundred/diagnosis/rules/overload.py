@@ -26,6 +26,7 @@ descriptors = Rule(
     public="The service is overloaded.",
     vetoes=(Veto("traffic", resources.descriptors_leak),),
     nots=(Veto("what needed the descriptor", resources.no_descriptors, "without one, each such call fails"),),
+    excludes=peers.holders_known,  # a leak
 )
 
 disk = Rule(
@@ -128,7 +129,7 @@ connections = Rule(
     status=503,
     retry_after_s=5,
     public="The service is overloaded.",
-    nots=(Veto("the database is down", peers.probe_answers),),
+    nots=(Veto("a database that is down", peers.probe_answers),),
 )
 
 database_memory = Rule(
@@ -192,7 +193,8 @@ pool = Rule(
     retry_after_s=2,
     public="The service is overloaded.",
     vetoes=(Veto("traffic", peers.pool_leaks), Veto("a busy pool", peers.pool_probe_down)),
-    nots=(Veto("the database is down", peers.pool_probe_ready),),
+    nots=(Veto("a database that is down", peers.pool_probe_ready),),
+    excludes=peers.holders_known,  # a leak
 )
 
 statement = Rule(
@@ -445,8 +447,9 @@ upstream_down = Rule(
     retry_after_s=10,
     public="Another service that this one needs cannot be reached.",
     confirms=peers.probe_down_or_worked,
-    vetoes=(Veto("the other service is down", peers.never_worked_here),),
+    vetoes=(Veto("another service that is down", peers.never_worked_here),),
     nots=(Veto("a wrong address", peers.worked_before),),
+    excludes=peers.worked_before,  # a wrong address
 )
 
 deadline = Rule(

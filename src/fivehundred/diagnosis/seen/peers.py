@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fivehundred.diagnosis.model import Fact, Strength
+from fivehundred.diagnosis.told.base import plain
 from fivehundred.event import Json
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def probe_not_ready(case: Case) -> Facts:
 
 
 def probe_full(case: Case) -> Facts:
+    """Of a database: what a web service answers to a probe is no count of connections."""
+    if case.peer != "database":
+        return iter(())
     return _probe_facts(case, ("full",), "answers our probe that it is full")
 
 
@@ -73,8 +77,21 @@ def probe_denied(case: Case) -> Facts:
 
 def database_probe_down(case: Case) -> Facts:
     """A database driver's wordless error beside a probe that fails: the probe is the fact."""
-    if case.peer == "database" and not case.clues.get("overload.connections") and "database.error" in case.clues:
+    wordless = "database.error" in case.clues or any(one.named("PoolTimeout") for one in case.raised)
+    if case.peer == "database" and not case.clues.get("overload.connections") and wordless:
         yield from _probe_facts(case, ("refused", "timeout"), "does not answer our probe either")
+        if any(one.named("PoolTimeout") for one in case.raised):
+            yield from pool_cannot_connect(case)
+
+
+def pool_cannot_connect(case: Case) -> Facts:
+    """psycopg's pool connects in the background and logs why it cannot."""
+    for crumb in reversed(case.event.breadcrumbs[-20:]):
+        if crumb.category.startswith("psycopg.pool") and "error connecting" in crumb.message:
+            said = plain(crumb.message.partition(": ")[2] or crumb.message, 120)
+            yield Fact("breadcrumb", "psycopg.pool", "error connecting", "decisive", "breadcrumbs",
+                       f"the pool logged that it cannot connect: {said}", crumb.timestamp, True)  # fmt: skip
+            return
 
 
 def probe_down_or_worked(case: Case) -> Facts:
@@ -198,15 +215,27 @@ def pool_timed_out(case: Case) -> Facts:
             return
 
 
+def holders_known(case: Case) -> Facts:
+    """Whether the Guard counted what holds them: only then more in use than holders would have been seen."""
+    now = _number(case.ours.get("requests_now"))
+    resources = case.ours.get("resources")
+    if now is None and isinstance(resources, dict):
+        now = _number(resources.get("requests_now"))
+    if now is not None:
+        text = f"{now:.0f} requests are running"
+        yield Fact("resource", "requests_now", f"{now:.0f}", "weak", "contexts.fivehundred.requests_now", text)
+
+
 def pool_probe_ready(case: Case) -> Facts:
     return probe_ready(case)
 
 
 def pool_probe_down(case: Case) -> Facts:
     """psycopg's pool says "timeout" when the server is down: it never gets a connection to hand out."""
-    if any(True for _ in pool_full(case)) or not any(one.named("PoolTimeout") for one in case.raised):
-        return iter(())
-    return probe_not_ready(case)
+    if not any(one.named("PoolTimeout") for one in case.raised):
+        return
+    yield from probe_not_ready(case)
+    yield from pool_cannot_connect(case)
 
 
 def connection_was_made(case: Case) -> Facts:

@@ -212,6 +212,14 @@ def zone_asked(case: Case) -> Facts:
             return
 
 
+def resolver_silent(case: Case) -> Facts:
+    for one in case.raised:
+        if one.errno in ("EAI_AGAIN", "EAI_FAIL") or "Temporary failure in name resolution" in one.text:
+            text = "the resolver gave no answer"
+            yield Fact("errno", "DNS", "EAI_AGAIN", "strong", f"exception[{one.number}]", text, None, True)
+            return
+
+
 def name_does_not_exist(case: Case) -> Facts:
     for one in case.raised:
         if one.errno == "EAI_NONAME" or "Name or service not known" in one.text:
