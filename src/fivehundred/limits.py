@@ -112,6 +112,8 @@ stack_text_line_chars_max: Final = 2_000
 
 # ---- console: store, pages, API ------------------------------------------------------------------
 digest_records_max: Final = 300  # in one transaction: one sync for all of them, and no page waits long for its turn
+frames_remembered_max: Final = 5_000  # of stacks, without variables: those of a few dozen applications
+frame_remembered_bytes_max: Final = 2 * KIB  # larger ones are read each time
 digest_bytes_max: Final = 8 * MIB  # the same, as received
 event_bytes_max: Final = MIB  # one event as kept; of a larger one variables, breadcrumbs and extra are left out
 reports_max: Final = 100  # entries of one session, client or browser report

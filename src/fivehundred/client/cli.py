@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import sys
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -11,10 +13,12 @@ from urllib.parse import urljoin
 
 from fivehundred import limits
 from fivehundred.client.errors import CallFailed, Facts, message, safe_url
+from fivehundred.client.explained import explained
 from fivehundred.client.keys import key_for
 from fivehundred.client.plain import Answer, Sending, fetch
 from fivehundred.client.policy import Policy
 from fivehundred.client.problem_reader import plain
+from fivehundred.client.specific import phrase
 
 exit_failed: Final = 1  # asked, and got 4xx, 5xx or nothing: see docs/reference/cli.md
 
@@ -112,7 +116,8 @@ def _print_answer(sending: Sending, answer: Answer, as_json: bool) -> None:
         _print_json({"ok": answer.status < 400, **_told(facts, answer)})
         return
     if answer.status >= 400:
-        print(f"{answer.status} {plain(answer.reason)}: the request is at fault, not the server", file=sys.stderr)
+        name = phrase(answer.status) or plain(answer.reason)
+        print(f"{answer.status} {name}: the request is at fault, not the server", file=sys.stderr)
     if sys.stdout.isatty():
         print(_printable(answer.body.decode("utf-8", "replace")))
     else:
@@ -125,26 +130,17 @@ def _print_failure(error: CallFailed, as_json: bool) -> None:
     if as_json:
         _print_json({"ok": False, **_told(facts, answer)})
         return
-    print(message(facts))
-    rows = [
-        ("says", ": ".join(x for x in (facts.problem.title, facts.problem.detail) if x)),
-        ("kind", facts.problem.kind),
-    ]
-    rows += [("reference", facts.reference), ("trace", facts.trace_id)]
-    rows += [("tried" if attempt.number == 1 else "", _tried(attempt)) for attempt in facts.attempts]
-    for name, value in rows:
-        if value:
-            print(f"  {name:10} {value}")
-    if answer is not None and answer.body:
+    print(explained(facts, width=_width(), colours=_colours()))
+    if answer is not None and answer.body and facts.problem.kind in ("", "text"):  # else all of it is told above
         print("\n" + _printable(answer.body.decode("utf-8", "replace")[: limits.get_shown_chars_max]))
 
 
-def _tried(attempt: Any) -> str:
-    waited = f"after {attempt.waited_s:.2f} s, " if attempt.waited_s else ""
-    result = f"{attempt.status or ''} {attempt.failure}".strip()
-    return f"{attempt.number}. {waited}{result} in {attempt.took_s:.2f} s" + (
-        f", reference {attempt.reference}" if attempt.reference else ""
-    )
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else limits.get_columns
+
+
+def _colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _printable(text: str) -> str:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from fivehundred.client.problem_reader import Problem, plain
+from fivehundred.client.specific import phrase, specific
 
 unavailable = frozenset((502, 503, 504))
 
@@ -187,23 +187,23 @@ def message(facts: Facts) -> str:
 def _what(facts: Facts) -> str:
     call = f"{facts.method} {facts.url}".strip() or "The call"
     if facts.status is None:
-        text = f"{call} {_failures.get(facts.failure, f'failed: {plain(facts.failure)}')}"
+        text = f"{call} {failures.get(facts.failure, f'failed: {plain(facts.failure)}')}"
     else:
-        text = f"{call} answered {facts.status} {_phrase(facts.status)}".rstrip()
+        text = f"{call} answered {facts.status} {phrase(facts.status)}".rstrip()
         if facts.failure:
-            text += f", and the body {_body_failures.get(facts.failure, 'was cut')}"
+            text += f", and the body {body_failures.get(facts.failure, 'was cut')}"
     count = len(facts.attempts)
     if count > 1:
         first, *others = facts.attempts
         took = first.took_s + sum(attempt.waited_s + attempt.took_s for attempt in others)
         text += f" ({count} attempts in {took:.2g} s)"
-    said = facts.problem.detail or facts.problem.title
-    if said and said.lower() not in (_phrase(facts.status).lower(), text.lower()):
+    said = specific(facts.problem, facts.status)
+    if said:
         text += f': "{said}"'
-    return text + "."
+    return text if said.endswith((".", "!", "?", "…")) else text + "."
 
 
-_failures = {
+failures = {
     "connect": "could not connect",
     "timeout": "got no answer in time",
     "reset": "lost the connection",
@@ -211,20 +211,13 @@ _failures = {
     "deadline": "did not finish before its deadline",
     "not sent": "was not sent: most of the last attempts at this server met overload",
 }
-_body_failures = {"deadline": "did not end before the deadline", "timeout": "stopped coming"}
-
-
-def _phrase(status: int | None) -> str:
-    try:
-        return HTTPStatus(status or 0).phrase
-    except ValueError:
-        return ""
+body_failures = {"deadline": "did not end before the deadline", "timeout": "stopped coming"}
 
 
 def _retrying(facts: Facts) -> str:
     why = f" Not tried again: {facts.stopped}." if facts.stopped else ""
     if facts.retry_after is not None and facts.retryable is not False:
-        return f"Retry after {_seconds(facts.retry_after)}.{why}"
+        return f"Retry after {seconds(facts.retry_after)}.{why}"
     if facts.retryable:
         return f"Retrying later can help.{why}"
     if facts.retryable is False:
@@ -232,7 +225,7 @@ def _retrying(facts: Facts) -> str:
     return f"Whether retrying helps is not known.{why}"
 
 
-def _seconds(value: float) -> str:
+def seconds(value: float) -> str:
     if value < 120:
         return f"{value:.0f} s" if value == int(value) or value >= 10 else f"{value:.1f} s"
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
