@@ -27,7 +27,7 @@ _PARTS_MAX: Final = 100
 _HEAD_BYTES_MAX: Final = 1024
 
 
-def event_of(body: bytes, encoding: str, content_type: str, query: bytes) -> tuple[bytes, str]:
+async def event_of(body: bytes, encoding: str, content_type: str, query: bytes) -> tuple[bytes, str]:
     """(the event as sent, its Content-Encoding), out of the form or the address that it came in. Raises Refused."""
     if query:
         found = next((v for k, v in parse_qsl(query.decode("latin-1")) if k == "sentry_data"), "")
@@ -35,6 +35,12 @@ def event_of(body: bytes, encoding: str, content_type: str, query: bytes) -> tup
     is_form = content_type.startswith("application/x-www-form-urlencoded")
     if not is_form and not content_type.startswith("multipart/form-data"):
         return body, encoding
+    if len(body) > limits.inflate_check_bytes:
+        return await asyncio.to_thread(_out_of_form, body, encoding, is_form)
+    return _out_of_form(body, encoding, is_form)
+
+
+def _out_of_form(body: bytes, encoding: str, is_form: bool) -> tuple[bytes, str]:
     try:
         plain = inflate(body, encoding, limits.store_inflated_bytes_max)
     except TooLarge as e:

@@ -117,11 +117,7 @@ class Ingest:
         self, endpoint: Endpoint, door: Door, headers: dict[bytes, bytes], scope: Scope, receive: Receive
     ) -> Received:
         query = scope["query_string"]
-        encoding = peek.encoding_of(headers.get(b"content-encoding"))
-        if encoding is None:
-            named = headers[b"content-encoding"].decode("latin-1")[:50]
-            known = ", ".join(peek.encodings)
-            raise Refused(415, f"Content-Encoding {named!r} is not known; use one of {known}", "encoding")
+        encoding = _encoding(headers)
         key = find_key(headers, query)
         if endpoint.path_key:
             key = _agreed(key, endpoint.path_key)
@@ -133,7 +129,8 @@ class Ingest:
             export.check_content_type(content_type)
         body = await _body(headers, receive)
         if door == "store":
-            body, encoding = legacy.event_of(body, encoding, content_type, query if scope["method"] == "GET" else b"")
+            address = query if scope["method"] == "GET" else b""
+            body, encoding = await legacy.event_of(body, encoding, content_type, address)
         meta = {
             "content_encoding": encoding,
             "content_type": content_type,
@@ -273,6 +270,14 @@ def _tolerant(line: bytes) -> object:
         return json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def _encoding(headers: dict[bytes, bytes]) -> str:
+    found = peek.encoding_of(headers.get(b"content-encoding"))
+    if found is None:
+        named, known = headers[b"content-encoding"].decode("latin-1")[:50], ", ".join(peek.encodings)
+        raise Refused(415, f"Content-Encoding {named!r} is not known; use one of {known}", "encoding")
+    return found
 
 
 # ---- small things --------------------------------------------------------------------------------
