@@ -140,8 +140,9 @@ def _decide(chain: list[_Seen]) -> Verdict:
     spoken = _products(chain)
     peer = _peer(spoken)
     best: Rule | None = None
+    read: list[str] = []  # a wrapper's text holds the one of what it wraps: that is not searched again
     for one in chain:
-        for rule in _rules_of(one, spoken, peer):
+        for rule in _rules_of(one, spoken, peer, read):
             if _misplaced(rule, peer):
                 continue
             if best is None or index.position[rule.id] < index.position[best.id]:
@@ -176,13 +177,14 @@ def _peer(spoken: dict[str, None]) -> Peer:
     return next((index.peer_of(product) for product in spoken if product), "")
 
 
-def _rules_of(one: _Seen, spoken: dict[str, None], peer: Peer) -> list[Rule]:
+def _rules_of(one: _Seen, spoken: dict[str, None], peer: Peer, read: list[str]) -> list[Rule]:
     rule = _coded(one, peer)
     text = next((arg[:text_chars_max] for arg in one.args[:2] if type(arg) is str), "")
     rules = [found for needle, found in one.kind.rules if needle in text]
     if rule is not None:
         rules.append(rule)
-    elif text:
+    elif text and not any(text in known for known in read):
+        read.append(text)
         rules.extend(found for _, found in index.by_text(text, spoken))
     return rules
 
