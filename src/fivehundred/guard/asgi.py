@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fivehundred.guard import deadline, duplicates
+from fivehundred.guard.crumbs import begin
 from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key
 from fivehundred.guard.inside import see_inside
 from fivehundred.guard.websocket import Socket
@@ -23,10 +24,11 @@ class AsgiGuard:
         see_inside(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if key in scope or scope["type"] == "lifespan":
+        kind = scope["type"]
+        if key in scope or kind == "lifespan":
             await self.app(scope, receive, send)
-        elif scope["type"] == "http":
-            self.guard.begin()
+        elif kind == "http":
+            begin()
             exchange = scope[key] = Exchange(self.guard, scope, receive, send)
             try:
                 await self.app(scope, exchange.receive, exchange.send)

@@ -20,6 +20,7 @@ from django.views import defaults
 
 from fivehundred import limits
 from fivehundred.guard import deadline, duplicates
+from fivehundred.guard.crumbs import begin
 from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.guard import Guard as Core
 from fivehundred.guard.outgoing import (
@@ -54,7 +55,7 @@ class Guard:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        self.core.begin()
+        begin()
         if self.is_async:
             return self._async(request)
         try:

@@ -85,10 +85,12 @@ class Exchange:
             joined = check_raw(message.get("headers", ()))
             if self.sent:
                 raise BrokenPromise("the application started a second response")
-            self.start, self.held = message, None
+            self.start = message
+            if self.held is not None:
+                self.held = None
             if message["status"] >= 500:
                 self._fails()
-            elif b"text/event-stream" in joined:
+            elif joined.find(b"text/event-stream") >= 0:  # quicker than "in" for bytes
                 self.events = True
                 await self._commit()
         elif kind != "http.response.body":

@@ -7,11 +7,13 @@ What fails after them is reported, and the connection is broken so that the clie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fivehundred import limits
 from fivehundred.guard import deadline, duplicates
+from fivehundred.guard.crumbs import begin
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
@@ -49,7 +51,7 @@ class WsgiGuard:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if key in environ:
             return self.app(environ, start_response)
-        self.guard.begin()
+        begin()
         exchange = environ[key] = Exchange(self.guard, environ, start_response)
         # a body is to come: what the application reads of it is part of the report
         if environ.get("CONTENT_LENGTH") not in _EMPTY or "HTTP_TRANSFER_ENCODING" in environ:
@@ -135,7 +137,7 @@ class Exchange:
                 return self.failed(self._seen(), body)
             self.commit()
             return body
-        if _is_file(body, self.environ):
+        if "wsgi.file_wrapper" in self.environ and _is_file(body, self.environ):
             self.commit()
             return body
         iterator = iter(body)
@@ -147,9 +149,16 @@ class Exchange:
                 raise BrokenPromise(f"a WSGI body consists of bytes, this has {type(first).__name__}")
             if first:
                 break
-        if self.replaced():
+        if self.exc is not None and self.replaced():
             return self.failed(self._seen(), body)
-        self.commit()
+        if self.out is None:
+            self.commit()
+        if first and ("Content-Length", str(len(first))) in self.headers:
+            for second in iterator:  # there is none, and so nothing that has to be watched
+                return _Rest(self, first, chain((second,), iterator), body)
+            ready = _Ready((first,))
+            ready.exchange, ready.body = self, body
+            return ready
         return _Rest(self, first, iterator, body)
 
     def replaced(self) -> bool:
@@ -245,6 +254,17 @@ def route_of(environ: Environ) -> str:
     """The template that matched. Werkzeug, and so Flask, leaves its request in the environ while it works on it."""
     rule = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", "")
     return rule if isinstance(rule, str) else ""
+
+
+class _Ready(list[bytes]):
+    """A body that was one chunk: the server goes through it without a call."""
+
+    __slots__ = ("body", "exchange")
+    exchange: Exchange
+    body: Iterable[bytes]
+
+    def close(self) -> None:
+        self.exchange.close(self.body)
 
 
 class _Rest(Iterator[bytes]):
