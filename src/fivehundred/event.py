@@ -180,12 +180,15 @@ if hasattr(os, "register_at_fork"):
 # ---- from the wire -------------------------------------------------------------------------------
 
 
-def parse(raw: object, *, received_at: float, event_id: str = "") -> Event:
+def parse(raw: object, *, received_at: float, event_id: str = "", is_clean: bool = False) -> Event:
     """The typed event of a decoded JSON payload. Raises EventError only when ``raw`` is not an object.
 
     ``event_id`` is the envelope header's, which wins over the payload's; one is made when both are missing or bad.
-    ``received_at`` (seconds since 1970) stands in for a missing or unreadable timestamp.
+    ``received_at`` (seconds since 1970) stands in for a missing or unreadable timestamp. ``is_clean`` is the promise
+    that no text holds a NUL or a lone surrogate, that numbers are finite and the depth is bounded: trees are then
+    taken as they are, which saves half of the time.
     """
+    branch = _as_it_is if is_clean else _json_dict
     if not isinstance(raw, dict):
         raise EventError(f"an event is a JSON object, this is {_kind(raw)}")
     exceptions = _first(raw, "exception", "sentry.interfaces.Exception")
@@ -207,14 +210,14 @@ def parse(raw: object, *, received_at: float, event_id: str = "") -> Event:
         environment=_name(raw.get("environment")) or "production",
         message=message,
         message_template=template,
-        exceptions=[_exception(x) for x in _values(exceptions)[-limits.exceptions_max :]],
-        frames=_frames(stack),
+        exceptions=[_exception(x, branch) for x in _values(exceptions)[-limits.exceptions_max :]],
+        frames=_frames(stack, branch),
         request=_request(request) if isinstance(request, dict) else None,
         user=_user(user) if isinstance(user, dict) else None,
-        breadcrumbs=_breadcrumbs(raw.get("breadcrumbs"), received_at),
+        breadcrumbs=_breadcrumbs(raw.get("breadcrumbs"), received_at, branch),
         tags=dict(list(_pairs(raw.get("tags"), _tag).items())[: limits.tags_max]),
-        contexts={clean(k): _json_dict(v) for k, v in _dict(raw.get("contexts")).items() if isinstance(v, dict)},
-        extra=_json_dict(raw.get("extra")),
+        contexts={clean(k): branch(v) for k, v in _dict(raw.get("contexts")).items() if isinstance(v, dict)},
+        extra=branch(raw.get("extra")),
         modules=_pairs(raw.get("modules"), _name),
         fingerprint=[text(x) for x in _list(raw.get("fingerprint"))[:50] if x is not None],
         sdk=Sdk(_name(sdk.get("name")), _name(sdk.get("version"))),
@@ -378,6 +381,13 @@ def _bool(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+_Branch: TypeAlias = "Callable[[object], dict[str, Json]]"  # what becomes of a tree that is kept as one
+
+
+def _as_it_is(value: object) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
 def _json_dict(value: object) -> dict[str, Json]:
     return _branch(value, limits.json_depth_max) if isinstance(value, dict) else {}
 
@@ -475,19 +485,19 @@ def _filled(template: str, params: object) -> str:
     return cut("".join(p + text(v) for p, v in zip(parts, [*params, ""], strict=True)), limits.text_chars_max)
 
 
-def _exception(raw: dict[str, object]) -> ExceptionItem:
+def _exception(raw: dict[str, object], branch: _Branch) -> ExceptionItem:
     mechanism = raw.get("mechanism")
     return ExceptionItem(
         type=_name(raw.get("type")),
         value=text(raw.get("value")),
         module=_name(raw.get("module")),
-        mechanism=_mechanism(mechanism) if isinstance(mechanism, dict) else None,
-        frames=_frames(raw.get("stacktrace")),
+        mechanism=_mechanism(mechanism, branch) if isinstance(mechanism, dict) else None,
+        frames=_frames(raw.get("stacktrace"), branch),
         thread_id=_name(raw.get("thread_id")),
     )
 
 
-def _mechanism(raw: dict[str, object]) -> Mechanism:
+def _mechanism(raw: dict[str, object], branch: _Branch) -> Mechanism:
     return Mechanism(
         type=_name(raw.get("type")) or "generic",
         handled=_bool(raw.get("handled")),
@@ -496,21 +506,21 @@ def _mechanism(raw: dict[str, object]) -> Mechanism:
         exception_id=_int(raw.get("exception_id")),
         parent_id=_int(raw.get("parent_id")),
         is_exception_group=raw.get("is_exception_group") is True,
-        meta=_json_dict(raw.get("meta")),
-        data=_json_dict(raw.get("data")),
+        meta=branch(raw.get("meta")),
+        data=branch(raw.get("data")),
     )
 
 
-def _frames(stack: object) -> list[Frame]:
+def _frames(stack: object, branch: _Branch) -> list[Frame]:
     raw = stack.get("frames") if isinstance(stack, dict) else stack
     found = [x for x in _list(raw) if isinstance(x, dict)]
     if len(found) > limits.frames_max:
         half = limits.frames_max // 2
         found = found[:half] + found[-half:]
-    return [_frame(x) for x in found]
+    return [_frame(x, branch) for x in found]
 
 
-def _frame(raw: dict[str, object]) -> Frame:
+def _frame(raw: dict[str, object], branch: _Branch) -> Frame:
     return Frame(
         filename=_name(raw.get("filename")),
         abs_path=_name(raw.get("abs_path")),
@@ -522,7 +532,7 @@ def _frame(raw: dict[str, object]) -> Frame:
         pre_context=_lines(raw.get("pre_context"))[-limits.context_lines_max :],
         post_context=_lines(raw.get("post_context"))[: limits.context_lines_max],
         in_app=_bool(raw.get("in_app")),
-        vars=_json_dict(raw.get("vars")),
+        vars=branch(raw.get("vars")),
         platform=_name(raw.get("platform")),
     )
 
@@ -575,7 +585,7 @@ def _user(raw: dict[str, object]) -> User:
     return User(_name(raw.get("id")), _name(raw.get("username")), _name(raw.get("email")), _name(raw.get("ip_address")))
 
 
-def _breadcrumbs(value: object, received_at: float) -> list[Breadcrumb]:
+def _breadcrumbs(value: object, received_at: float, branch: _Branch) -> list[Breadcrumb]:
     return [
         Breadcrumb(
             timestamp=seconds(x.get("timestamp"), received_at),
@@ -583,7 +593,7 @@ def _breadcrumbs(value: object, received_at: float) -> list[Breadcrumb]:
             category=_name(x.get("category")),
             message=text(x.get("message")),
             level=_level(x.get("level") or "info"),
-            data=_json_dict(x.get("data")),
+            data=branch(x.get("data")),
         )
         for x in _values(value)[-limits.breadcrumbs_max :]
     ]

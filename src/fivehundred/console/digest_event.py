@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from fivehundred import limits
+from fivehundred.console import digest_frames
 from fivehundred.console.digest_items import Found, Unreadable, malformed
 from fivehundred.console.store.base import Batch, Digested, Store
 from fivehundred.diagnosis.diagnose import diagnose
@@ -77,23 +78,51 @@ class Digester:
 
 def _outlined(found: Found) -> Event:
     """The typed event as far as grouping and counting look at it."""
-    return _typed(_slim(found) if found.size > limits.event_bytes_max else scrub(found.raw), found)
+    if found.size > limits.event_bytes_max:
+        return _typed(_slim(found), found)
+    if found.whole:
+        return _typed(scrub(found.raw), found)
+    stacks = digest_frames.taken(found.raw)
+    event = _typed(scrub(found.raw), found)
+    digest_frames.put(event, stacks)
+    return event
 
 
 def _whole(found: Found) -> tuple[Event, bytes]:
     """The typed event and its payload as it is kept: both scrubbed, of bounded size, by our clock."""
-    wire = _slim(found) if found.size > limits.event_bytes_max else scrub(found.read())
+    if found.size > limits.event_bytes_max:
+        return _kept(_slim(found), found)
+    raw = found.read_strictly()
+    if raw is not None:
+        wire = scrub(raw)
+        event = _typed(wire, found, is_clean=True)
+        try:
+            return event, _payload(wire, event)
+        except _unwritable:
+            return _kept(wire, found)
+    return _kept(scrub(found.read()), found)
+
+
+def _kept(wire: dict[str, Json], found: Found) -> tuple[Event, bytes]:
+    """For what may hold anything that a JSON parser lets pass; the typed form is clean."""
     event = _typed(wire, found)
-    wire["event_id"], wire["timestamp"] = event.event_id, event.timestamp
     try:
-        return event, _encode(wire)
-    except (UnicodeEncodeError, OverflowError, RecursionError, ValueError):
-        return event, _encode(to_wire(event))  # lone surrogates and the like: the typed form is clean
+        return event, _payload(wire, event)
+    except _unwritable:
+        return event, _encode(to_wire(event))
 
 
-def _typed(wire: dict[str, Json], found: Found) -> Event:
+_unwritable: Final = (UnicodeEncodeError, OverflowError, RecursionError, ValueError)  # lone surrogates, huge numbers
+
+
+def _payload(wire: dict[str, Json], event: Event) -> bytes:
+    wire["event_id"], wire["timestamp"] = event.event_id, event.timestamp
+    return _encode(wire)
+
+
+def _typed(wire: dict[str, Json], found: Found, *, is_clean: bool = False) -> Event:
     received_at = found.record.received_at
-    event = parse(wire, received_at=received_at, event_id=found.event_id)
+    event = parse(wire, received_at=received_at, event_id=found.event_id, is_clean=is_clean)
     drift = _drift(found.sent_at, received_at)
     if drift:
         event.timestamp = min(event.timestamp + drift, received_at)
