@@ -1,11 +1,13 @@
 """How fast the digest turns accepted envelopes into faults, and what an event costs on disk.
 
-    python bench/digest.py CORPUS [--events 5000] [--encoding gzip] [--keep-all] [--profile]
+    python bench/digest.py CORPUS [--events 5000] [--encoding gzip] [--keep-all] [--storm] [--fresh] [--profile]
 
 CORPUS is a folder with ``events-gzip.bin`` or ``events-raw.bin``: records of a little-endian header (body length u32,
 template number u16, event id 16 bytes) and an envelope. They are appended to a real spool first; then one digest reads
 it to the end into a real store, in this process. ``--keep-all`` switches the sampling of payloads off, so that bytes
-per event are those at full fidelity.
+per event are those at full fidelity. ``--storm`` sends the corpus's first event again and again under new ids.
+``--fresh`` gives each event memory addresses of its own, as events of different processes have; the corpus repeats
+those of its templates, which flatters everything that remembers texts.
 """
 
 from __future__ import annotations
@@ -14,10 +16,14 @@ import argparse
 import asyncio
 import cProfile
 import gc
+import gzip
 import pstats
+import random
+import re
 import struct
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +68,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=5000)
     parser.add_argument("--encoding", choices=["gzip", "raw"], default="gzip")
     parser.add_argument("--keep-all", action="store_true")
+    parser.add_argument("--storm", action="store_true")
+    parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--profile", action="store_true")
     return parser.parse_args()
 
@@ -70,7 +78,7 @@ async def _fill(layout: Layout, arguments: argparse.Namespace) -> int:
     writer = SegmentWriter(layout.spool)
     encoding = "identity" if arguments.encoding == "raw" else "gzip"
     waiting = []
-    for event_id, body in _records(arguments.corpus / f"events-{arguments.encoding}.bin", arguments.events):
+    for event_id, body in _bodies(arguments):
         meta = {"content_encoding": encoding, "event_id": event_id, "client": "sentry.python/2.75.0"}
         waiting.append(writer.append(Received("1", "envelope", time.time(), meta, body)))
         if len(waiting) % 500 == 0:
@@ -78,6 +86,31 @@ async def _fill(layout: Layout, arguments: argparse.Namespace) -> int:
     await asyncio.gather(*waiting[len(waiting) // 500 * 500 :])
     await writer.close()
     return len(waiting)
+
+
+def _bodies(arguments: argparse.Namespace) -> Iterator[tuple[str, bytes]]:
+    plain = arguments.encoding == "raw"
+    records = _records(arguments.corpus / f"events-{arguments.encoding}.bin", arguments.events)
+    if arguments.storm:
+        old, first = next(records)
+        records = ((new, _edited(first, plain, old, new)) for new in _ids(arguments.events))
+    for event_id, body in records:
+        yield event_id, _edited(body, plain) if arguments.fresh else body
+
+
+def _ids(count: int) -> Iterator[str]:
+    return (uuid.uuid4().hex for _ in range(count))
+
+
+def _edited(body: bytes, plain: bool, old: str = "", new: str = "") -> bytes:
+    """The body under another id, or with other addresses: the same ones where they were the same."""
+    text = body if plain else gzip.decompress(body)
+    if old:
+        text = text.replace(old.encode(), new.encode())
+    else:
+        shift = random.getrandbits(28) << 4
+        text = re.sub(rb"0x7[0-9a-f]{11}", lambda found: b"0x%x" % (int(found[0], 16) ^ shift), text)
+    return text if plain else gzip.compress(text, 6)
 
 
 def _records(path: Path, events: int) -> Iterator[tuple[str, bytes]]:
