@@ -139,6 +139,46 @@ def test_what_users_write_about_no_event_is_dropped_and_counted(desk: Desk, kind
     assert desk.tallies() == {("received", kind): 1, ("dropped", kind): 1}
 
 
+def test_a_5xx_that_a_browser_saw_is_an_event_and_other_network_errors_are_counted(desk: Desk) -> None:
+    url = "https://shop.example/cart/7?coupon=1"
+    seen = {"type": "http.error", "status_code": 503, "method": "POST", "phase": "application"}
+    reports = [
+        {"type": "network-error", "age": 5000, "url": url, "body": body} for body in (seen, {"type": "dns.failed"})
+    ]
+    desk.send(record(json.dumps([*reports, 7]).encode(), "nel"))
+    (fault,) = desk.store.faults(FaultQuery(state=None), now=time.time()).faults
+    assert (fault.title, fault.status, fault.method) == (
+        "POST /cart/7 was answered with 503, as a browser saw it",
+        503,
+        "POST",
+    )
+    assert (desk.tallies()["counted", "nel"], desk.tallies()["malformed", "event"]) == (1, 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    report=st.dictionaries(
+        st.sampled_from(["body", "url", "age", "type"]),
+        st.none()
+        | st.text()
+        | st.floats()
+        | st.integers()
+        | st.dictionaries(st.sampled_from(["type", "status_code"]), st.sampled_from(["http.error", 500, 1.5])),
+    )
+)
+def test_a_network_error_report_of_any_shape_is_settled(report: dict[str, Any]) -> None:
+    batch = Batch()
+    found = list(sort(record(json.dumps([report]).encode(), "nel"), "1:0:0", batch))
+    assert found or batch.tallies
+
+
+@pytest.mark.parametrize("door", ["nel", "security"])
+def test_reports_with_lone_surrogates_are_settled(desk: Desk, door: Door) -> None:
+    body = b'["\\ud800", {"body": {"type": "http.error", "status_code": 500, "x": "\\ud800"}, "url": "\\ud800"}]'
+    desk.send(record(body, door))
+    assert (desk.tallies()["malformed", "event"], desk.faults()) == (1, 1)
+
+
 def test_secrets_are_scrubbed_before_anything_is_stored(desk: Desk) -> None:
     raw = raised(extra={"password": "hunter2-secret"}, request={"headers": {"Authorization": "Bearer abcdef123456"}})
     desk.send(event_record(raw))

@@ -375,7 +375,9 @@ def test_a_preflight_needs_no_key(site: Site, path: str) -> None:
     assert reply.headers["access-control-allow-methods"] == "POST, OPTIONS"
 
 
-@pytest.mark.parametrize(("path", "status"), [("/api/1/envelope/", 401), ("/api/1/nel/", 404), ("/api/1/odd/", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/1/envelope/", 401), ("/api/1/minidump/", 404), ("/api/1/odd/", 404)]
+)
 def test_a_browser_may_read_every_answer(site: Site, path: str, status: int) -> None:
     reply = site.ask(path, headers={})
     assert (reply.status, reply.headers["access-control-allow-origin"]) == (status, "*")
@@ -461,7 +463,6 @@ def test_otlp_errors_are_a_google_rpc_status(site: Site) -> None:
         "/v1/metrics",
         "/api/1/integration/otlp/v1/metrics",
         "/api/1/minidump/",
-        "/api/1/nel/",
         "/api/1/unreal/x/",
         f"/api/1/events/{event_id}/attachments/",
     ],

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from fivehundred import envelope, limits
-from fivehundred.console import digest_feedback, digest_otlp, otlp
+from fivehundred.console import digest_feedback, digest_nel, digest_otlp, otlp
 from fivehundred.console.digest_outline import outline
 from fivehundred.console.inflate import InflateError, inflate
 from fivehundred.console.spool.base import Door, Received
@@ -25,7 +25,9 @@ from fivehundred.event import Json, clean, clean_id, cut, text
 
 Outcome: TypeAlias = Literal["received", "kept", "counted", "dropped", "duplicate", "lost_by_sender"]
 
-doors: Final[frozenset[Door]] = frozenset(("envelope", "store", "security", "check_in", "otlp_logs", "otlp_traces"))
+doors: Final[frozenset[Door]] = frozenset(
+    ("envelope", "store", "security", "check_in", "otlp_logs", "otlp_traces", "nel")
+)
 
 _events: Final = frozenset(("event", "security"))
 _counted: Final = frozenset(("transaction", "span", "session", "sessions", "trace_metric", "check_in", "client_report"))
@@ -82,6 +84,8 @@ def sort(record: Received, offset: str, batch: Batch) -> Iterator[Found]:
             yield from _security(record, offset, body, batch)
         elif record.door in ("otlp_logs", "otlp_traces"):
             yield from _otlp(record, offset, body, batch)
+        elif record.door == "nel":
+            yield from _nel(record, offset, body, batch)
         elif record.door == "check_in":
             _tally(batch, record, "received", "check_in", "", _client(record))
             _tally(batch, record, "counted", "check_in", "", _client(record))
@@ -211,10 +215,33 @@ def _security(record: Received, offset: str, body: bytes, batch: Batch) -> Itera
         _tally(batch, record, "received", "security", "", sdk)
         inner = report.get("csp-report") or report.get("body") if isinstance(report, dict) else None
         if not isinstance(inner, dict):
-            data = msgspec.json.encode(report)
+            data = json.dumps(report).encode()
             batch.malformed.append(malformed(record, offset, number, "no csp-report in the report", data))
             continue
         yield Found(record, offset, number, _csp_event(inner, record), True, "", "", sdk, len(body), body)
+
+
+def _nel(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[Found]:
+    """Answers of 5xx are events; names that do not resolve, connections that break and the like are counted."""
+    raw, sdk = decode(body), _client(record)
+    reports = raw if isinstance(raw, list) else [raw]
+    for number, report in enumerate(reports):
+        _tally(batch, record, "received", "nel", "", sdk)
+        if not isinstance(report, dict):
+            data = json.dumps(report).encode()
+            batch.malformed.append(malformed(record, offset, number, "the report is not a JSON object", data))
+            continue
+        event = digest_nel.event_of(report, record.received_at) if number < limits.reports_max else None
+        if event is None:
+            _tally(batch, record, "counted", "nel", _kind_of(report), sdk)
+        else:
+            payload = msgspec.json.encode(event)
+            yield Found(record, offset, number, event, True, "", "", sdk, len(payload), payload)
+
+
+def _kind_of(report: dict[str, Json]) -> str:
+    body = report.get("body")
+    return cut(clean(text(body.get("type"), 64)), 64) if isinstance(body, dict) else ""
 
 
 def _csp_event(report: dict[str, Json], record: Received) -> dict[str, Json]:

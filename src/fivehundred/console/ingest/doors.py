@@ -15,6 +15,7 @@ _TAILS: Final[dict[str, Door]] = {
     "store": "store",
     "security": "security",
     "csp-report": "security",
+    "nel": "nel",
     "integration/otlp/v1/logs": "otlp_logs",
     "integration/otlp/v1/traces": "otlp_traces",
     "otlp/v1/logs": "otlp_logs",
@@ -26,7 +27,6 @@ _CRON: Final = re.compile(r"cron/([^/]{1,200})(?:/([^/]+))?")
 _CRASHES: Final = "crash dumps are not taken: there is nothing here that could read them"
 _REFUSALS: Final = (
     (re.compile(r"minidump|unreal/[^/]+"), _CRASHES),
-    (re.compile(r"nel"), "network error reports are not taken"),
     (re.compile(r"events/[^/]+/attachments"), "attachments are not kept"),
     (re.compile(r"(?:integration/)?otlp/v1/metrics"), "metrics are not taken; switch the metrics exporter off"),
 )

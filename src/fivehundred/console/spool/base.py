@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-Door: TypeAlias = Literal["envelope", "store", "security", "otlp_logs", "otlp_traces", "minidump", "check_in"]
+Door: TypeAlias = Literal["envelope", "store", "security", "otlp_logs", "otlp_traces", "minidump", "check_in", "nel"]
 
 
 class SpoolError(Exception):
