@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,23 +60,61 @@ logs.shutdown()
 """
 
 
+node_app = """
+const { trace, SpanKind, SpanStatusCode } = require("@opentelemetry/api");
+const { NodeTracerProvider, BatchSpanProcessor } = require("@opentelemetry/sdk-trace-node");
+const { OTLPTraceExporter } = require(`@opentelemetry/exporter-trace-otlp-${process.env.ENCODING}`);
+const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] });
+provider.register();
+const tracer = trace.getTracer("shop");
+
+function within(name, kind, work) {
+  tracer.startActiveSpan(name, { kind }, (span) => {
+    try {
+      work(span);
+    } catch (e) {
+      span.recordException(e);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw e;
+    } finally {
+      span.end();
+    }
+  });
+}
+function total(cart) {
+  return cart.items.length;
+}
+try {
+  within("GET /cart/:id", SpanKind.SERVER, (span) => {
+    const answer = { "http.request.method": "GET", "http.route": "/cart/:id", "http.response.status_code": 500 };
+    span.setAttributes(answer);
+    within("total", SpanKind.INTERNAL, () => total({}));
+  });
+} catch {}
+provider.shutdown().then(() => process.exit(0), () => process.exit(1));
+"""
+
+
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[RunningConsole]:
     with RunningConsole(tmp_path / "data") as console:
         yield console
 
 
-def run(console: RunningConsole, folder: Path, **environment: str) -> str:
-    script = folder / "shop.py"
-    script.write_text(app)
-    settings = {
+def settings(console: RunningConsole) -> dict[str, str]:
+    return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": console.url,
         "OTEL_EXPORTER_OTLP_HEADERS": f"x-sentry-auth=sentry sentry_key={urlsplit(console.dsn).username}",
         "OTEL_RESOURCE_ATTRIBUTES": "service.name=shop,service.version=2.4.0,deployment.environment.name=staging",
     }
+
+
+def run(console: RunningConsole, folder: Path, **environment: str) -> str:
+    script = folder / "shop.py"
+    script.write_text(app)
     done = subprocess.run(
         [sys.executable, str(script)],
-        env={**os.environ, **settings, **environment},
+        env={**os.environ, **settings(console), **environment},
         check=True,
         timeout=60,
         cwd=folder,
@@ -119,3 +158,32 @@ def test_a_wrong_key_is_said_in_the_log_of_the_exporter(console: RunningConsole,
     said = run(console, tmp_path, OTEL_EXPORTER_OTLP_HEADERS="x-sentry-auth=sentry sentry_key=wrong")
     assert "code: 403" in said
     assert faults(console) == {}
+
+
+@pytest.fixture(scope="module")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        pytest.skip("node and npm are not installed")
+    folder = tmp_path_factory.mktemp("node")
+    packages = ["api", "sdk-trace-node", "exporter-trace-otlp-http", "exporter-trace-otlp-proto"]
+    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", *(f"@opentelemetry/{p}" for p in packages)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"npm cannot fetch OpenTelemetry here: {done.stderr.strip()[-200:]}")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["http", "proto"])  # "http" is JSON
+def test_opentelemetry_of_node_arrives_in_both_encodings(
+    console: RunningConsole, node_modules: Path, encoding: str
+) -> None:
+    script = node_modules / "shop.js"
+    script.write_text(node_app)
+    environment = {**os.environ, **settings(console), "ENCODING": encoding}
+    subprocess.run(["node", str(script)], env=environment, check=True, timeout=60, cwd=node_modules)
+    fault = faults(console)["TypeError"]
+    assert (fault["events"], fault["platform"]) == (1, "node")
+    assert (fault["route"], fault["status"], fault["cause"]) == ("/cart/:id", 500, "bug")
+    payload = console.json(f"/api/v1/events/{fault['last_event_id']}")["payload"]
+    assert payload["exception"]["values"][0]["stacktrace"]["frames"][-1]["function"] == "total"
