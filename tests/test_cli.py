@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.console.running import RunningConsole
+from tests.console.running import RunningConsole, until
 
 import fivehundred
+from fivehundred.diagnosis.model import step_names
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -74,3 +75,21 @@ def test_faults_and_doctor_talk_to_a_running_console(tmp_path: Path) -> None:
         wrong = run("doctor", "--url", console.url, FIVEHUNDRED_DSN=console.dsn.replace("//", "//0", 1))
         assert (wrong.returncode, "403" in wrong.stdout) == (1, True)
         assert "\033" not in wrong.stdout
+
+
+def test_a_fault_is_shown_with_its_verdict_and_six_steps(tmp_path: Path) -> None:
+    with RunningConsole(tmp_path / "data") as console:
+        guard = fivehundred.Guard(dsn=console.dsn, spool=tmp_path / "spool")
+        try:
+            print(1 / 0)
+        except ZeroDivisionError as e:
+            reference = guard.capture(e)
+        assert guard.flush(timeout_s=10)
+        until(lambda: console.json("/api/v1/faults")["total"] == 1, console.log)
+        done = run("faults", "show", "1", "--url", console.url)
+        guard.close()
+    assert done.returncode == 0, done.stderr
+    assert "fails because the code divides by zero" in done.stdout
+    assert all(f"\n{n} {name}" in done.stdout for n, name in enumerate(step_names, 1))
+    assert reference in done.stdout
+    assert done.stdout.endswith(f"{console.url}/faults/1\n")

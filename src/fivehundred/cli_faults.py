@@ -136,20 +136,18 @@ def _one(fault: dict[str, Any]) -> str:
     now = time.time()
     lines = [
         style(plain(f"{fault['title']}: {fault['message']}"), "bold"),
-        plain(f"{fault['method']} {fault['route']}".strip() + f"   in {fault['culprit']}"),
-        f"{fault['events']} events, {fault['users']} users; first {ago(now - fault['first_seen'])} ago, "
+        plain(f"{fault['method']} {fault['route']}".strip() + f"   {fault['culprit']}"),
+        f"events {fault['events']}, users {fault['users']}; first {ago(now - fault['first_seen'])} ago, "
         f"last {ago(now - fault['last_seen'])} ago; {fault['state']}",
         "",
-        f"{style(diagnosis['cause'], 'bold')} ({diagnosis['confidence']}): {plain(diagnosis['sentence'])}",
+        f"{style(diagnosis['cause'], 'bold')}: {plain(diagnosis['sentence'])}",
         *(f"  + {plain(fact['text'])}" for fact in diagnosis["evidence"] if not fact["against"]),
         *(f"  - {plain(text)}" for text in diagnosis["ruled_out"]),
-        f"  -> {plain(diagnosis['advice'])}" if diagnosis["advice"] else "",
-        f"  {plain(diagnosis['retry'])}" if diagnosis["retry"] else "",
         "",
     ]
     for number, step in enumerate(diagnosis["runbook"], 1):
         lines += _step(number, step)
-    return "\n".join(line for i, line in enumerate(lines) if line or (i and lines[i - 1])) + f"\n{fault['url']}"
+    return "\n".join(line for i, line in enumerate(lines) if line or (i and lines[i - 1])) + f"\n{fault['page']}"
 
 
 def _step(number: int, step: dict[str, Any]) -> list[str]:
