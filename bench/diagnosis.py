@@ -4,6 +4,7 @@ import os
 import statistics
 import time
 
+import requests
 import sqlalchemy
 
 from fivehundred import event
@@ -15,6 +16,10 @@ from fivehundred.guard.request import RequestParts
 
 def refused():
     sqlalchemy.create_engine("postgresql+psycopg://x@127.0.0.1:1/x").connect()
+
+
+def upstream():
+    requests.get("http://127.0.0.1:1/")
 
 
 def median_us(call, times=500):
@@ -35,14 +40,14 @@ def main():
         ("zero division", lambda: 1 / 0),
         ("environment", lambda: os.environ["NO"]),
         ("refused", refused),
+        ("upstream", upstream),
     ):
         try:
             fail()
         except Exception as exc:
             found = event.parse(event.to_wire(capture(exc, parts, about)), received_at=time.time())
-            print(
-                f"{name:15} quick {median_us(lambda e=exc: quick(e)):6.1f} us   diagnose {median_us(lambda f=found: diagnose(f)):6.0f} us"
-            )
+            first, whole = median_us(lambda e=exc: quick(e)), median_us(lambda f=found: diagnose(f))
+            print(f"{name:15} quick {first:6.1f} us   diagnose {whole:6.0f} us")
 
 
 if __name__ == "__main__":

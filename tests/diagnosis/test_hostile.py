@@ -14,15 +14,20 @@ from fivehundred.diagnosis.runbook import runbook
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
 words = st.sampled_from(
-    "KeyError 'A' MemoryError RecursionError psycopg sqlite3 [Errno 111] 42P01 os.environ[ {{7*7}} ' OR 1=1-- [SQL: SELECT 'x'] "
-    "http://127.0.0.1:1/ $ne ../etc/passwd __getitem__ os re json gunicorn handle_abort TimeoutError".split(" ")
+    [
+        *("KeyError", "'A'", "MemoryError", "RecursionError", "psycopg", "sqlite3", "[Errno", "111]", "42P01"),
+        *("os.environ[", "{{7*7}}", "'", "OR", "1=1--", "[SQL:", "SELECT", "'x']", "http://127.0.0.1:1/", "$ne"),
+        *("../etc/passwd", "__getitem__", "os", "re", "json", "gunicorn", "handle_abort", "TimeoutError"),
+    ]
 )
 trees = st.recursive(
     leaves | words, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3)
 )
 frame = st.fixed_dictionaries(
     {},
-    optional={k: words | trees for k in ("filename", "module", "function", "context_line", "lineno", "in_app", "vars")},
+    optional=dict.fromkeys(
+        ("filename", "module", "function", "context_line", "lineno", "in_app", "vars"), words | trees
+    ),
 )
 exception = st.fixed_dictionaries(
     {},
@@ -35,9 +40,9 @@ exception = st.fixed_dictionaries(
     },
 )
 names = ("resources", "pools", "probes", "worked", "env_missing", "sql", "changed", "requests_now", "route", "status")
-ours = st.fixed_dictionaries({}, optional={name: trees for name in names})
+ours = st.fixed_dictionaries({}, optional=dict.fromkeys(names, trees))
 request = st.fixed_dictionaries(
-    {}, optional={k: words | trees for k in ("url", "method", "query_string", "data", "headers", "cookies")}
+    {}, optional=dict.fromkeys(("url", "method", "query_string", "data", "headers", "cookies"), words | trees)
 )
 payload = st.fixed_dictionaries(
     {},

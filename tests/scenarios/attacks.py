@@ -17,9 +17,8 @@ from urllib.parse import quote
 
 import jinja2
 import sqlalchemy
-import yaml
+import yaml  # type: ignore[import-untyped]
 from itsdangerous import URLSafeSerializer
-
 from tests.scenarios.scenario import Skip, scenario
 from tests.scenarios.stage import Stage
 
@@ -95,7 +94,9 @@ def _(stage: Stage) -> None:
     stage.post(card, {"text": "{{7*'7'}"})
 
 
-@scenario("x-template-own a broken template of our own, braces in the request", "bug", "no", "Template|template", "security")
+@scenario(
+    "x-template-own a broken template of our own, braces in the request", "bug", "no", "Template|template", "security"
+)
 def _(stage: Stage) -> None:
     def card(request: Any) -> Any:
         return {"html": jinja2.Template("<p>{{ text }</p>").render(text=request.get_json()["text"])}
@@ -131,7 +132,14 @@ def _(stage: Stage) -> None:
     stage.post(load, data="a: !!python/object/apply:os.system ['id']", headers={"Content-Type": "text/yaml"})
 
 
-@scenario("x-yaml-body broken YAML sent by a client", "bug", "no", "ParserError|ScannerError|yaml", "security", "misconfiguration")
+@scenario(
+    "x-yaml-body broken YAML sent by a client",
+    "bug",
+    "no",
+    "ParserError|ScannerError|yaml",
+    "security",
+    "misconfiguration",
+)
 def _(stage: Stage) -> None:
     def load(request: Any) -> Any:
         return yaml.safe_load(request.get_data())
@@ -146,7 +154,17 @@ def bomb() -> str:
     return "\n".join(lines)
 
 
-@scenario("se-006 YAML bomb", "security", "clears", "anchors|unfold", "overload", "bug", needs="root", alone=True, ways=("guard-wsgi", "guard-asgi"))
+@scenario(
+    "se-006 YAML bomb",
+    "security",
+    "clears",
+    "anchors|unfold",
+    "overload",
+    "bug",
+    needs="root",
+    alone=True,
+    ways=("guard-wsgi", "guard-asgi"),
+)
 def _(stage: Stage) -> None:
     import resource
 
@@ -177,7 +195,15 @@ def _(stage: Stage) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
-@scenario("se-008 hostile text for a regular expression", "security", "clears", "regular expression", "overload", "bug", alone=True)
+@scenario(
+    "se-008 hostile text for a regular expression",
+    "security",
+    "clears",
+    "regular expression",
+    "overload",
+    "bug",
+    alone=True,
+)
 def _(stage: Stage) -> None:
     def on_alarm(number: int, frame: Any) -> None:
         raise TimeoutError("the request took longer than 1 s")
@@ -204,7 +230,7 @@ def _(stage: Stage) -> None:
 @scenario("se-011b token with algorithm none", "security", "no", "algorithm|Algorithm", "misconfiguration")
 def _(stage: Stage) -> None:
     try:
-        import jwt
+        import jwt  # type: ignore[import-not-found,unused-ignore]
     except ImportError as e:
         raise Skip("PyJWT is not installed") from e
 

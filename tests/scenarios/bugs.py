@@ -203,7 +203,8 @@ def _(stage: Stage) -> None:
     def other(held: threading.Event) -> None:
         with order_lock:
             held.set()
-            stock_lock.acquire(timeout=0.6) and stock_lock.release()
+            if stock_lock.acquire(timeout=0.6):
+                stock_lock.release()
 
     def reserve(request: Any) -> Any:
         held = threading.Event()
@@ -220,7 +221,8 @@ def _(stage: Stage) -> None:
 @scenario("x-unpack unpacking", "bug", "no", "unpack", "security")
 def _(stage: Stage) -> None:
     def split_name(request: Any) -> Any:
-        first, last = "Madonna".split(" ")
+        names: Any = "Madonna".split(" ")
+        first, last = names
         return {"first": first, "last": last}
 
     stage.get(split_name)
@@ -344,7 +346,9 @@ def _(stage: Stage) -> None:
     stage.post(count, {"tags": ["a", "b"]})
 
 
-@scenario("x-message-lies a bug whose message speaks of the database", "bug", "no", "ValueError", "database", "overload")
+@scenario(
+    "x-message-lies a bug whose message speaks of the database", "bug", "no", "ValueError", "database", "overload"
+)
 def _(stage: Stage) -> None:
     def connect(request: Any) -> Any:
         raise ValueError("the database connection form was refused: too many connections named")
@@ -375,7 +379,9 @@ def _(stage: Stage) -> None:
     stage.get(load_user)
 
 
-@scenario("x-template-undefined template reads an unknown name", "bug", "no", "UndefinedError|undefined", "misconfiguration")
+@scenario(
+    "x-template-undefined template reads an unknown name", "bug", "no", "UndefinedError|undefined", "misconfiguration"
+)
 def _(stage: Stage) -> None:
     import jinja2
 

@@ -9,7 +9,13 @@ from typing import Final
 from tests.scenarios.play import Played
 
 causes: Final = ("misconfiguration", "overload", "bug", "database", "security")
-bars: Final = {"macro F1": 0.95, "certain right": 0.99, "likely right": 0.90, "transience right": 0.95, "evidence": 0.95}
+bars: Final = {
+    "macro F1": 0.95,
+    "certain right": 0.99,
+    "likely right": 0.90,
+    "transience right": 0.95,
+    "evidence": 0.95,
+}
 
 
 def report(played: list[Played]) -> int:

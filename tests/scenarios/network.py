@@ -10,15 +10,16 @@ import ssl
 import threading
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import httpx
 import requests
-
-from fivehundred.demo.ports import free_port
 from tests.scenarios.scenario import scenario
 from tests.scenarios.servers import certificate, upstream
 from tests.scenarios.stage import Stage
+
+from fivehundred.demo.ports import free_port
 
 
 @scenario("ov-015 upstream refuses, requests", "overload", "clears", "ECONNREFUSED", "bug", "database")
@@ -77,7 +78,14 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("ov-016c upstream read timeout, urllib", "overload", "yes", "imeout|time-out|timed out|wait for an answer", "misconfiguration", "bug")
+@scenario(
+    "ov-016c upstream read timeout, urllib",
+    "overload",
+    "yes",
+    "imeout|time-out|timed out|wait for an answer",
+    "misconfiguration",
+    "bug",
+)
 def _(stage: Stage) -> None:
     port = silent(stage)
 
@@ -168,7 +176,14 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("mc-010 host name does not exist", "misconfiguration", "no", "EAI_NONAME|EAI_NODATA|EAI_AGAIN|resol", "overload", "bug")
+@scenario(
+    "mc-010 host name does not exist",
+    "misconfiguration",
+    "no",
+    "EAI_NONAME|EAI_NODATA|EAI_AGAIN|resol",
+    "overload",
+    "bug",
+)
 def _(stage: Stage) -> None:
     _resolver(stage, socket.EAI_NONAME, "Name or service not known")
 
@@ -197,7 +212,7 @@ def _resolver(stage: Stage, code: int, words: str) -> None:
             raise socket.gaierror(code, words)
         return before(host, *more, **most)
 
-    socket.getaddrinfo = answered  # type: ignore[assignment]
+    socket.getaddrinfo = answered
     stage.exits.callback(setattr, socket, "getaddrinfo", before)
 
 
@@ -221,7 +236,9 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("mc-014 certificate not yet valid", "misconfiguration", "no", "X509_9|not yet valid", "overload", "bug", "security")
+@scenario(
+    "mc-014 certificate not yet valid", "misconfiguration", "no", "X509_9|not yet valid", "overload", "bug", "security"
+)
 def _(stage: Stage) -> None:
     port, trusted = secure(stage, "127.0.0.1", start=_day(300))
 
@@ -232,7 +249,15 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("mc-015 unknown certificate authority", "misconfiguration", "no", "X509_1[89]|X509_20|self-signed", "overload", "bug", "security")
+@scenario(
+    "mc-015 unknown certificate authority",
+    "misconfiguration",
+    "no",
+    "X509_1[89]|X509_20|self-signed",
+    "overload",
+    "bug",
+    "security",
+)
 def _(stage: Stage) -> None:
     port, _ = secure(stage, "127.0.0.1")
 
@@ -242,7 +267,15 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("mc-016 certificate for another host", "misconfiguration", "no", "X509_6[24]|mismatch|match", "overload", "bug", "security")
+@scenario(
+    "mc-016 certificate for another host",
+    "misconfiguration",
+    "no",
+    "X509_6[24]|mismatch|match",
+    "overload",
+    "bug",
+    "security",
+)
 def _(stage: Stage) -> None:
     port, trusted = secure(stage, "shop.example")
 
@@ -252,7 +285,14 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("mc-017 TLS to a port that speaks plain HTTP", "misconfiguration", "no", "WRONG_VERSION|wrong version|RECORD", "overload", "bug")
+@scenario(
+    "mc-017 TLS to a port that speaks plain HTTP",
+    "misconfiguration",
+    "no",
+    "WRONG_VERSION|wrong version|RECORD",
+    "overload",
+    "bug",
+)
 def _(stage: Stage) -> None:
     port = answering(stage, 200, "application/json", b"{}")
 
@@ -272,7 +312,14 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("ov-019 connection reset by the upstream", "overload", "clears", "ECONNRESET|RemoteDisconnected|Remote end|reset|closed", "bug", "database")
+@scenario(
+    "ov-019 connection reset by the upstream",
+    "overload",
+    "clears",
+    "ECONNRESET|RemoteDisconnected|Remote end|reset|closed",
+    "bug",
+    "database",
+)
 def _(stage: Stage) -> None:
     server = socket.create_server(("127.0.0.1", 0))
     stage.exits.callback(server.close)
@@ -294,12 +341,32 @@ def _(stage: Stage) -> None:
     stage.get(rates)
 
 
-@scenario("ov-004 too many open files by traffic", "overload", "clears", "EMFILE|descriptors", "misconfiguration", "database", needs="root", alone=True, ways=("guard-wsgi", "guard-asgi"))
+@scenario(
+    "ov-004 too many open files by traffic",
+    "overload",
+    "clears",
+    "EMFILE|descriptors",
+    "misconfiguration",
+    "database",
+    needs="root",
+    alone=True,
+    ways=("guard-wsgi", "guard-asgi"),
+)
 def _(stage: Stage) -> None:
-    _without_descriptors(stage, lambda: open("/etc/hostname").read())
+    _without_descriptors(stage, lambda: Path("/etc/hostname").read_text())
 
 
-@scenario("mx-002 DNS fails because no descriptors are left", "overload", "clears", "EMFILE|descriptors", "misconfiguration", "database", needs="root", alone=True, ways=("guard-wsgi", "guard-asgi"))
+@scenario(
+    "mx-002 DNS fails because no descriptors are left",
+    "overload",
+    "clears",
+    "EMFILE|descriptors",
+    "misconfiguration",
+    "database",
+    needs="root",
+    alone=True,
+    ways=("guard-wsgi", "guard-asgi"),
+)
 def _(stage: Stage) -> None:
     _without_descriptors(stage, lambda: requests.get("http://rates.example.com/", timeout=1).text)
 
@@ -331,7 +398,16 @@ def _without_descriptors(stage: Stage, act: Any) -> None:
     time.sleep(0.2)
 
 
-@scenario("ov-006 descriptors leaked by the code", "bug", "clears", "EMFILE|descriptors", "overload", needs="root", alone=True, ways=("guard-wsgi",))
+@scenario(
+    "ov-006 descriptors leaked by the code",
+    "bug",
+    "clears",
+    "EMFILE|descriptors",
+    "overload",
+    needs="root",
+    alone=True,
+    ways=("guard-wsgi",),
+)
 def _(stage: Stage) -> None:
     import resource
 
@@ -339,7 +415,7 @@ def _(stage: Stage) -> None:
     kept: list[Any] = []
 
     def thumbnail(request: Any) -> Any:
-        file = open("/etc/hostname")
+        file = open("/etc/hostname")  # noqa: SIM115  # the fault itself
         kept.append(file)
         return {"chars": len(file.read())}
 
@@ -352,7 +428,16 @@ def _(stage: Stage) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@scenario("ov-007 one big request runs out of memory", "overload", "clears", "MemoryError|memory", "bug", needs="root", alone=True, ways=("guard-wsgi", "guard-asgi"))
+@scenario(
+    "ov-007 one big request runs out of memory",
+    "overload",
+    "clears",
+    "MemoryError|memory",
+    "bug",
+    needs="root",
+    alone=True,
+    ways=("guard-wsgi", "guard-asgi"),
+)
 def _(stage: Stage) -> None:
     import resource
 
@@ -389,7 +474,9 @@ def _(stage: Stage) -> None:
     deliver(stage, track)
 
 
-@scenario("ov-005 no more threads", "overload", "clears", "thread", "bug", needs="root", alone=True, ways=("guard-wsgi",))
+@scenario(
+    "ov-005 no more threads", "overload", "clears", "thread", "bug", needs="root", alone=True, ways=("guard-wsgi",)
+)
 def _(stage: Stage) -> None:
     import resource
 

@@ -11,11 +11,12 @@ import time
 import traceback
 from dataclasses import asdict, dataclass
 
-from fivehundred.diagnosis.diagnose import diagnose
 from tests.scenarios.scenario import Scenario, Skip, catalogue
 from tests.scenarios.stage import Stage, ways
 
-modules = ("bugs", "attacks", "surroundings", "network", "postgres", "stores")
+from fivehundred.diagnosis.diagnose import diagnose
+
+modules = ("bugs", "attacks", "surroundings", "network", "postgres", "stores", "others")
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import psycopg
 import psycopg_pool
 import sqlalchemy
-
 from tests.scenarios.scenario import Skip, scenario
 from tests.scenarios.servers import Postgres, postgres
 from tests.scenarios.stage import Stage
@@ -29,7 +29,15 @@ def stopped(stage: Stage, server: Postgres) -> None:
     stage.exits.callback(server.database.start)
 
 
-@scenario("db-001 down after it worked, SQLAlchemy", "database", "clears", "ECONNREFUSED", "bug", "misconfiguration", needs="pg")
+@scenario(
+    "db-001 down after it worked, SQLAlchemy",
+    "database",
+    "clears",
+    "ECONNREFUSED",
+    "bug",
+    "misconfiguration",
+    needs="pg",
+)
 def _(stage: Stage) -> None:
     server = postgres("# stopped at times")
     engine = engine_of(stage, server, pool_pre_ping=True)
@@ -80,7 +88,16 @@ def _(stage: Stage) -> None:
     stage.get(users)
 
 
-@scenario("db-001e down under a psycopg pool", "database", "clears", "refused|does not answer|ECONNREFUSED", "bug", "overload", needs="pg", ways=("guard-wsgi", "guard-asgi"))
+@scenario(
+    "db-001e down under a psycopg pool",
+    "database",
+    "clears",
+    "refused|does not answer|ECONNREFUSED",
+    "bug",
+    "overload",
+    needs="pg",
+    ways=("guard-wsgi", "guard-asgi"),
+)
 def _(stage: Stage) -> None:
     server = postgres("# stopped at times")
     stopped(stage, server)
@@ -95,6 +112,11 @@ def _(stage: Stage) -> None:
     stage.get(users)
 
 
+def started_again(server: Postgres) -> None:
+    if not server.database.running():
+        server.database.start()
+
+
 def imported(name: str) -> Any:
     import importlib
 
@@ -104,10 +126,18 @@ def imported(name: str) -> Any:
         raise Skip(f"{name} is not installed") from e
 
 
-@scenario("db-002 shutting down while a statement runs", "database", "yes", "57P01|administrator|closed", "misconfiguration", "bug", needs="pg")
+@scenario(
+    "db-002 shutting down while a statement runs",
+    "database",
+    "yes",
+    "57P01|administrator|closed",
+    "misconfiguration",
+    "bug",
+    needs="pg",
+)
 def _(stage: Stage) -> None:
     server = postgres("# stopped at times")
-    stage.exits.callback(lambda: server.database.running() or server.database.start())
+    stage.exits.callback(started_again, server)
 
     def slow(request: Any) -> Any:
         with psycopg.connect(server.dsn()) as connection:
@@ -118,11 +148,20 @@ def _(stage: Stage) -> None:
     time.sleep(0.5)
 
 
-@scenario("db-003 too many clients, psycopg", "overload", "clears", "53300|too many|full|reserved", "database", "bug", needs="pg")
+@scenario(
+    "db-003 too many clients, psycopg",
+    "overload",
+    "clears",
+    "53300|too many|full|reserved",
+    "database",
+    "bug",
+    needs="pg",
+)
 def _(stage: Stage) -> None:
     server = postgres("max_connections=12")
     held = hold(server, 20)
-    stage.exits.callback(lambda: [c.close() for c in held])
+    for connection in held:
+        stage.exits.callback(connection.close)
 
     def users(request: Any) -> Any:
         with psycopg.connect(server.dsn()) as connection:
@@ -136,7 +175,8 @@ def _(stage: Stage) -> None:
     asyncpg = imported("asyncpg")
     server = postgres("max_connections=12")
     held = hold(server, 20)
-    stage.exits.callback(lambda: [c.close() for c in held])
+    for connection in held:
+        stage.exits.callback(connection.close)
 
     async def users(request: Any) -> Any:
         return await asyncpg.connect(host="127.0.0.1", port=server.port, user="shop", database="postgres")
@@ -166,7 +206,9 @@ def _(stage: Stage) -> None:
         stage.get(report)
 
 
-@scenario("db-006 wrong password", "misconfiguration", "no", "28P01|password", "database", "bug", "security", needs="pg")
+@scenario(
+    "db-006 wrong password", "misconfiguration", "no", "28P01|password", "database", "bug", "security", needs="pg"
+)
 def _(stage: Stage) -> None:
     server = postgres("password_encryption = 'md5'")
     server.sql("ALTER ROLE shop PASSWORD 'right'")
@@ -174,7 +216,8 @@ def _(stage: Stage) -> None:
     before = rules.read_text()
     rules.write_text("host all demo 127.0.0.1/32 trust\nhost all shop 127.0.0.1/32 scram-sha-256\n")
     server.reload()
-    stage.exits.callback(lambda: (rules.write_text(before), server.reload()))
+    stage.exits.callback(server.reload)
+    stage.exits.callback(rules.write_text, before)
 
     def users(request: Any) -> Any:
         with psycopg.connect(server.dsn() + " password=wrong") as connection:
@@ -183,7 +226,9 @@ def _(stage: Stage) -> None:
     stage.get(users)
 
 
-@scenario("db-007 no such database", "misconfiguration", "no", "3D000|does not exist", "database.refused", "bug", needs="pg")
+@scenario(
+    "db-007 no such database", "misconfiguration", "no", "3D000|does not exist", "database.refused", "bug", needs="pg"
+)
 def _(stage: Stage) -> None:
     server = postgres()
 
@@ -201,7 +246,8 @@ def _(stage: Stage) -> None:
     before = rules.read_text()
     rules.write_text("host all demo 127.0.0.1/32 trust\n")
     server.reload()
-    stage.exits.callback(lambda: (rules.write_text(before), server.reload()))
+    stage.exits.callback(server.reload)
+    stage.exits.callback(rules.write_text, before)
 
     def users(request: Any) -> Any:
         with psycopg.connect(server.dsn()) as connection:
@@ -322,7 +368,9 @@ def _(stage: Stage) -> None:
 
     def find(request: Any) -> Any:
         with psycopg.connect(server.dsn()) as connection:
-            return connection.execute("SELECT 1 FROM items WHERE id = cast(%s as int)", (request.args["id"],)).fetchall()
+            return connection.execute(
+                "SELECT 1 FROM items WHERE id = cast(%s as int)", (request.args["id"],)
+            ).fetchall()
 
     stage.get(find, "id=undefined")
 
@@ -422,7 +470,15 @@ def _(stage: Stage) -> None:
     stage.post(add, {})
 
 
-@scenario("db-026 session killed by an administrator", "database", "yes", "57P01|administrator", "bug", "misconfiguration", needs="pg")
+@scenario(
+    "db-026 session killed by an administrator",
+    "database",
+    "yes",
+    "57P01|administrator",
+    "bug",
+    "misconfiguration",
+    needs="pg",
+)
 def _(stage: Stage) -> None:
     server = postgres()
 
@@ -435,7 +491,15 @@ def _(stage: Stage) -> None:
     stage.get(report)
 
 
-@scenario("db-027 stale pooled connection after a restart", "database", "yes", "closed|answers our probe|57P01|terminat", "bug", "database.refused", needs="pg")
+@scenario(
+    "db-027 stale pooled connection after a restart",
+    "database",
+    "yes",
+    "closed|answers our probe|57P01|terminat",
+    "bug",
+    "database.refused",
+    needs="pg",
+)
 def _(stage: Stage) -> None:
     server = postgres("# stopped at times")
     engine = engine_of(stage, server)
@@ -455,10 +519,8 @@ def _(stage: Stage) -> None:
 
     def checkout(request: Any) -> Any:
         with psycopg.connect(server.dsn()) as connection:
-            try:
+            with contextlib.suppress(psycopg.Error):
                 connection.execute("SELECT 1 / 0")
-            except psycopg.Error:
-                pass
             return connection.execute("SELECT 1").fetchall()
 
     stage.get(checkout)
@@ -479,7 +541,9 @@ def _(stage: Stage) -> None:
     stage.post(update, {})
 
 
-@scenario("se-001d SQL injection probe, psycopg", "security", "no", "stands in the .*statement", "bug", "database", needs="pg")
+@scenario(
+    "se-001d SQL injection probe, psycopg", "security", "no", "stands in the .*statement", "bug", "database", needs="pg"
+)
 def _(stage: Stage) -> None:
     server = postgres()
 
@@ -491,7 +555,15 @@ def _(stage: Stage) -> None:
     stage.get(search, "name=%27%20OR%201%3D1--%20%27%29%3B")
 
 
-@scenario("mx-004 wrong port looks like database down", "misconfiguration", "no", "never", "database", needs="pg", ways=("guard-wsgi", "guard-asgi"))
+@scenario(
+    "mx-004 wrong port looks like database down",
+    "misconfiguration",
+    "no",
+    "never",
+    "database",
+    needs="pg",
+    ways=("guard-wsgi", "guard-asgi"),
+)
 def _(stage: Stage) -> None:
     server = postgres()
     from fivehundred.demo.ports import free_port

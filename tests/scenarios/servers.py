@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.scenarios.scenario import Skip
+
 from fivehundred.demo import database as demo_database
 from fivehundred.demo.ports import free_port
-from tests.scenarios.scenario import Skip
 
 # ---- PostgreSQL ----------------------------------------------------------------------------------
 
@@ -120,7 +121,9 @@ def mariadb() -> int:
     server = subprocess.Popen(command, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     atexit.register(server.kill)
     _wait_for(port, 30)
-    setup = "CREATE DATABASE shop; CREATE USER shop@127.0.0.1 IDENTIFIED BY 'right'; GRANT ALL ON shop.* TO shop@127.0.0.1"
+    setup = (
+        "CREATE DATABASE shop; CREATE USER shop@127.0.0.1 IDENTIFIED BY 'right'; GRANT ALL ON shop.* TO shop@127.0.0.1"
+    )
     client = shutil.which("mariadb") or "mysql"
     subprocess.run([client, "-u", "root", f"--socket={folder}/s", "-e", setup], check=True, capture_output=True)
     return port

@@ -45,7 +45,7 @@ class NothingReported(AssertionError):
 class Stage:
     """``send`` plays a request against a view; ``event`` is what the last one reported."""
 
-    def __init__(self, way: str, release: str = "2.0") -> None:
+    def __init__(self, way: str, release: str = "2.0", dsn: str = "") -> None:
         self.way = way
         self.release = release
         self.exits = ExitStack()
@@ -55,10 +55,11 @@ class Stage:
         if way == "sdk":
             self._sdk: list[Event] = []
             _init_sdk(self._sdk, release)
+            self.exits.callback(sentry_sdk.init)  # without a DSN: its patches stay in the process, and do nothing
         else:
             self.sink = self.exits.enter_context(Sink())
             self.guard = fivehundred.Guard(
-                self.sink.dsn, release=release, app_paths=[here], spool=self.folder / "spool"
+                dsn or self.sink.dsn, release=release, app_paths=[here], spool=self.folder / "spool"
             )
             self.exits.callback(self.guard.close)
 
@@ -152,7 +153,7 @@ async def _werkzeug(request: StarletteRequest) -> werkzeug.Request:
         path=request.url.path,
         query_string=request.url.query,
         method=request.method,
-        headers=dict(request.headers),
+        headers=list(request.headers.items()),
         data=await request.body(),
     )
     return werkzeug.Request(builder.get_environ())

@@ -8,10 +8,11 @@ import threading
 import time
 from typing import Any
 
-from fivehundred.demo.ports import free_port
 from tests.scenarios.scenario import Skip, scenario
 from tests.scenarios.servers import mariadb, redis
 from tests.scenarios.stage import Stage
+
+from fivehundred.demo.ports import free_port
 
 
 def imported(name: str) -> Any:
@@ -38,7 +39,15 @@ def _(stage: Stage) -> None:
     stage.get(remember)
 
 
-@scenario("db-037 Redis cannot persist", "database", "clears", "MISCONF|Misconf", "misconfiguration", "bug", needs="redis root")
+@scenario(
+    "db-037 Redis cannot persist",
+    "database",
+    "clears",
+    "MISCONF|Misconf",
+    "misconfiguration",
+    "bug",
+    needs="redis root",
+)
 def _(stage: Stage) -> None:
     disk = stage.folder / "redis"
     disk.mkdir()
@@ -70,7 +79,15 @@ def _(stage: Stage) -> None:
     stage.get(remember)
 
 
-@scenario("db-039 Redis demands a password", "misconfiguration", "no", "NOAUTH|Authentication", "bug", "database", needs="redis")
+@scenario(
+    "db-039 Redis demands a password",
+    "misconfiguration",
+    "no",
+    "NOAUTH|Authentication",
+    "bug",
+    "database",
+    needs="redis",
+)
 def _(stage: Stage) -> None:
     cache = client(stage, "--requirepass", "secret")
 
@@ -91,10 +108,19 @@ def _(stage: Stage) -> None:
     stage.get(push)
 
 
-@scenario("x-redis-clients Redis has no free client", "overload", "clears", "max number of clients|full", "database", "bug", needs="redis")
+@scenario(
+    "x-redis-clients Redis has no free client",
+    "overload",
+    "clears",
+    "max number of clients|full",
+    "database",
+    "bug",
+    needs="redis",
+)
 def _(stage: Stage) -> None:
     cache = client(stage, "--maxclients", "2")
-    others = [imported("redis").Redis(port=cache.connection_pool.connection_kwargs["port"], single_connection_client=True)
+    port = cache.connection_pool.connection_kwargs["port"]
+    others = [imported("redis").Redis(port=port, single_connection_client=True)
               for _ in range(2)]  # fmt: skip
 
     def remember(request: Any) -> Any:
@@ -120,7 +146,9 @@ def run(connection: Any, *statements: str) -> None:
     connection.commit()
 
 
-@scenario("db-033 MySQL gone away", "database", "clears", "2006|2013|4031|gone|Lost", "bug", "misconfiguration", needs="mysql")
+@scenario(
+    "db-033 MySQL gone away", "database", "clears", "2006|2013|4031|gone|Lost", "bug", "misconfiguration", needs="mysql"
+)
 def _(stage: Stage) -> None:
     connection = connect()
     run(connection, "SET SESSION wait_timeout = 1")
@@ -136,7 +164,9 @@ def _(stage: Stage) -> None:
 @scenario("db-034 MySQL lock wait timeout", "database", "yes", "1205", "bug", "overload", needs="mysql")
 def _(stage: Stage) -> None:
     holder = connect()
-    run(holder, "CREATE TABLE IF NOT EXISTS t (id int primary key, v int) ENGINE=InnoDB", "REPLACE INTO t VALUES (1, 1)")
+    run(
+        holder, "CREATE TABLE IF NOT EXISTS t (id int primary key, v int) ENGINE=InnoDB", "REPLACE INTO t VALUES (1, 1)"
+    )
     with holder.cursor() as cursor:
         cursor.execute("UPDATE t SET v = 2 WHERE id = 1")
 
@@ -148,7 +178,15 @@ def _(stage: Stage) -> None:
     holder.rollback()
 
 
-@scenario("db-035 four-byte text into utf8mb3", "misconfiguration", "no", "1366|character|Incorrect string", "security", "bug", needs="mysql")
+@scenario(
+    "db-035 four-byte text into utf8mb3",
+    "misconfiguration",
+    "no",
+    "1366|character|Incorrect string",
+    "security",
+    "bug",
+    needs="mysql",
+)
 def _(stage: Stage) -> None:
     run(connect(), "CREATE TABLE IF NOT EXISTS notes (body varchar(50) CHARACTER SET utf8mb3)")
 
@@ -161,7 +199,15 @@ def _(stage: Stage) -> None:
     stage.post(note, {"body": "party \U0001f389"})
 
 
-@scenario("x-mysql-password MySQL refuses the password", "misconfiguration", "no", "1045", "database.refused", "bug", needs="mysql")
+@scenario(
+    "x-mysql-password MySQL refuses the password",
+    "misconfiguration",
+    "no",
+    "1045",
+    "database.refused",
+    "bug",
+    needs="mysql",
+)
 def _(stage: Stage) -> None:
     def users(request: Any) -> Any:
         run(connect(password="wrong"), "SELECT 1")
@@ -179,7 +225,9 @@ def _(stage: Stage) -> None:
     stage.get(invoices)
 
 
-@scenario("x-mysql-down MySQL is down", "database", "clears", "2003|ECONNREFUSED", "bug", "misconfiguration", needs="mysql")
+@scenario(
+    "x-mysql-down MySQL is down", "database", "clears", "2003|ECONNREFUSED", "bug", "misconfiguration", needs="mysql"
+)
 def _(stage: Stage) -> None:
     port = free_port()
 
@@ -190,9 +238,17 @@ def _(stage: Stage) -> None:
     stage.get(users)
 
 
-@scenario("x-mysql-full MySQL has too many connections", "overload", "clears", "1040|full|Too many", "database", "bug", needs="mysql")
+@scenario(
+    "x-mysql-full MySQL has too many connections",
+    "overload",
+    "clears",
+    "1040|full|Too many",
+    "database",
+    "bug",
+    needs="mysql",
+)
 def _(stage: Stage) -> None:
-    held = []
+    held: list[Any] = []
     try:
         while len(held) < 20:
             held.append(connect())

@@ -17,9 +17,8 @@ from unittest import mock
 
 import jinja2
 import sqlalchemy
-import yaml
+import yaml  # type: ignore[import-untyped]
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
-
 from tests.scenarios.scenario import Skip, scenario
 from tests.scenarios.stage import Stage
 
@@ -85,7 +84,7 @@ def _(stage: Stage) -> None:
 @scenario("mc-004 a package without the name that is wanted", "misconfiguration", "no", "cannot import|has no", "bug")
 def _(stage: Stage) -> None:
     def export(request: Any) -> Any:
-        from yaml import fast_dump  # type: ignore[attr-defined]
+        from yaml import fast_dump
 
         return {"x": fast_dump(1)}
 
@@ -117,7 +116,9 @@ def _(stage: Stage) -> None:
     stage.get(upload)
 
 
-@scenario("mc-007 file that the code expects is missing", "misconfiguration", "no", "ENOENT|price-list", "bug", "security")
+@scenario(
+    "mc-007 file that the code expects is missing", "misconfiguration", "no", "ENOENT|price-list", "bug", "security"
+)
 def _(stage: Stage) -> None:
     def prices(request: Any) -> Any:
         with open("/srv/shop/price-list.csv") as file:
@@ -263,7 +264,14 @@ def _(stage: Stage) -> None:
     stage.get(users)
 
 
-@scenario("mc-024 SQLite file in a folder that is not there", "misconfiguration", "no", "unable to open|CANTOPEN", "bug", "database")
+@scenario(
+    "mc-024 SQLite file in a folder that is not there",
+    "misconfiguration",
+    "no",
+    "unable to open|CANTOPEN",
+    "bug",
+    "database",
+)
 def _(stage: Stage) -> None:
     path = stage.folder / "not-mounted" / "shop.db"
 
@@ -455,5 +463,3 @@ def _(stage: Stage) -> None:
         return {}
 
     stage.post(upload, {})
-
-

@@ -66,6 +66,7 @@ class Case:
     address: str = ""  # host:port of the other side
     clues: dict[str, list[Fact]] = field(default_factory=dict)  # by rule id
     inputs: list[Input] = field(default_factory=list)
+    app_frame: Frame | None = None
     found: dict[str, tuple[Fact, ...]] = field(default_factory=dict)  # what finders have found, by their name
 
     @property
@@ -87,14 +88,11 @@ class Case:
         root = next((one for one in reversed(self.raised) if one.frames), None)
         return root.frames if root else self.event.frames
 
-    @property
-    def app_frame(self) -> Frame | None:
-        """The innermost frame of the application."""
-        for one in reversed(self.raised):
-            found = next((f for f in reversed(one.frames) if in_app(f)), None)
-            if found is not None:
-                return found
-        return next((f for f in reversed(self.event.frames) if in_app(f)), None)
+    def _own_frame(self) -> Frame | None:
+        """The innermost frame of the application; one made at run time (a template, an eval) only when it is alone."""
+        stacks = [*(one.frames for one in reversed(self.raised)), self.event.frames]
+        own = [frame for frames in stacks for frame in reversed(frames) if in_app(frame)]
+        return next((frame for frame in own if not frame.filename.startswith("<")), own[0] if own else None)
 
 
 def case_of(event: Event, history: History) -> Case:
@@ -112,6 +110,7 @@ def case_of(event: Event, history: History) -> Case:
     case.peer = next((index.peer_of(product) for product in case.products), "")
     route = event.ours.get("route")
     case.inputs = inputs_of(event.request, route if isinstance(route, str) and route else event.transaction)
+    case.app_frame = case._own_frame()
     for one in raised:
         for rule, fact in _clues(one, case):
             case.clues.setdefault(rule.id, []).append(fact)
@@ -405,7 +404,20 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
 
 
 _soft: Final = frozenset(
-    ["ValueError", "RuntimeError", "AssertionError", "LookupError", "SystemError", "EOFError", "ImportError", "Error", "ErrorException", "IllegalStateException", "IllegalArgumentException", "InvalidOperationException"]
+    [
+        "ValueError",
+        "RuntimeError",
+        "AssertionError",
+        "LookupError",
+        "SystemError",
+        "EOFError",
+        "ImportError",
+        "Error",
+        "ErrorException",
+        "IllegalStateException",
+        "IllegalArgumentException",
+        "InvalidOperationException",
+    ]
 )
 
 

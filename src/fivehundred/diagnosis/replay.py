@@ -1,4 +1,4 @@
-"""Replay: the failed request as a curl command and as a pytest test. Scrubbed values stay scrubbed and must be filled in.
+"""Replay: the failed request as a curl command and as a pytest test. What was scrubbed must be filled in.
 
 Everything of the request is quoted for the language it is written into; nothing of it is interpreted.
 """

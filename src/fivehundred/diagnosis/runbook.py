@@ -20,7 +20,7 @@ line_chars_max: Final = 300
 
 
 def runbook(case: Case, diagnosis: Diagnosis) -> tuple[Step, ...]:
-    steps = (
+    return (
         _logs(case),
         _code(case, diagnosis),
         _database(case, diagnosis),
@@ -28,7 +28,6 @@ def runbook(case: Case, diagnosis: Diagnosis) -> tuple[Step, ...]:
         _security(case, diagnosis),
         _retry(case, diagnosis),
     )
-    return steps
 
 
 def _cut(lines: Iterable[str]) -> tuple[str, ...]:
@@ -161,9 +160,15 @@ def _pools(case: Case) -> list[str]:
     return [f"pool {p.get('name')}: {p.get('checked_out')} of {p.get('size')} in use" for p in found]
 
 
+_sessions: Final = (
+    "SELECT pid, state, application_name, now() - xact_start, left(query, 80) FROM pg_stat_activity "
+    "ORDER BY 4 DESC NULLS LAST"
+)
+
+
 def _database_next(case: Case, diagnosis: Diagnosis) -> str:
     if "postgresql" in case.products and diagnosis.cause == "overload":
-        return "SELECT pid, state, application_name, now() - xact_start, left(query, 80) FROM pg_stat_activity ORDER BY 4 DESC NULLS LAST"
+        return _sessions
     return diagnosis.advice
 
 
@@ -179,11 +184,10 @@ def _resources(case: Case, diagnosis: Diagnosis) -> Step:
             return Step("resources", "found", "A resource was used up.", _cut(facts), diagnosis.advice)
         return Step("resources", "missing", "The resources at that moment are not known.", (), how)
     lines = [line for line in _measured(resources) if line]
-    if (
-        facts
-        or (diagnosis.rule.startswith(("overload.", "bug.memory", "bug.descriptor"))
+    if facts or (
+        diagnosis.rule.startswith(("overload.", "bug.memory", "bug.descriptor"))
         and diagnosis.cause == "overload"
-        and facts)
+        and facts
     ):
         return Step("resources", "found", "A resource was at its limit.", _cut([*facts, *lines]), diagnosis.advice)
     return Step("resources", "normal", "Nothing was near its limit.", _cut(lines))

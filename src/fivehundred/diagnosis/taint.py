@@ -71,8 +71,10 @@ def _all(request: Request, route: str) -> Iterator[Input]:
 
 
 _ordinary_headers: Final = frozenset(
-    ("host", "accept", "accept-encoding", "accept-language", "connection", "content-type", "content-length")
-    + ("cookie", "authorization")
+    (
+        *("host", "accept", "accept-encoding", "accept-language", "connection", "content-type", "content-length"),
+        *("cookie", "authorization"),
+    )
 )
 
 

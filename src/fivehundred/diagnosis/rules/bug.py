@@ -92,7 +92,10 @@ detached = Rule(
     cause="bug",
     transient="no",
     because="an object of the database layer is used after its session was closed, or outside of its context",
-    advice="load the relation beforehand (selectinload, select_related), or keep the session open for as long as it is needed",
+    advice=(
+        "load the relation beforehand (selectinload, select_related), or keep the session open for as "
+        "long as it is needed"
+    ),
     until=_fixed,
     source="SQLAlchemy documentation, errors bhk3 and xd2s",
     classes=(
@@ -226,7 +229,9 @@ foreign_key = Rule(
     id="bug.foreign_key",
     cause="bug",
     transient="no",
-    because="the code breaks a link between rows: it deletes a parent that has children, or names one that does not exist",
+    because=(
+        "the code breaks a link between rows: it deletes a parent that has children, or names one that does not exist"
+    ),
     advice="handle the children, or answer 409 or 404",
     until="the code handles the linked rows",
     tell=told.constraint,
@@ -637,6 +642,7 @@ exception = Rule(
     because="the application raised an exception that nothing handles",
     advice="handle it where it is raised, or answer the status that it means",
     until=_fixed,
+    tell=language.unhandled,
     source="nothing more exact is known of this class",
     when=places.out_of_application,
 )

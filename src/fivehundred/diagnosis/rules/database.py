@@ -1,4 +1,4 @@
-"""Database: the store itself, its schema or the way to it failed. Not: wrong credentials, a full pool, a bad statement."""
+"""Database: the store, its schema or the way to it failed. Not: wrong credentials, a full pool, a bad statement."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ damaged = Rule(
     cause="database",
     transient="no",
     because="the database's files are damaged or unreadable",
-    advice="stop writing, take a copy of the files, check them (PRAGMA integrity_check, pg_amcheck, CHECK TABLE), restore",
+    advice=(
+        "stop writing, take a copy of the files, check them (PRAGMA integrity_check, pg_amcheck, CHECK TABLE), restore"
+    ),
     until="the data has been repaired or restored",
     tell=told.server_state,
     source=f"{_postgres}, classes 58 and XX; SQLite result codes 11, 26, 10; MySQL 126-145, 1194, 1195",
@@ -192,7 +194,10 @@ gone = Rule(
     cause="database",
     transient="clears",
     because="the database server had ended the session",
-    advice="recycle pooled connections before the server's idle time-out (pool_recycle below wait_timeout), test them before use",
+    advice=(
+        "recycle pooled connections before the server's idle time-out (pool_recycle below "
+        "wait_timeout), test them before use"
+    ),
     until="a new connection has been opened",
     source="MySQL client errors 2006, 2013, 2055 and server errors 4031, 1927",
     told_apart="the database is down: a new connection works",
@@ -248,8 +253,6 @@ unavailable = Rule(
         "postgresql|Connect call failed",
         "postgresql|No route to host",
         "postgresql|Network is unreachable",
-        "postgresql|connection to server at",
-        "postgresql|connection to server on socket",
         "postgresql|couldn't get a connection after",
         "redis|Connection refused",
         "redis|Error connecting to",
@@ -278,7 +281,9 @@ slow = Rule(
     cause="database",
     transient="clears",
     because="the database did not answer in time",
-    advice="look at what the database is busy with (pg_stat_activity, SHOW PROCESSLIST, SLOWLOG), and at the network to it",
+    advice=(
+        "look at what the database is busy with (pg_stat_activity, SHOW PROCESSLIST, SLOWLOG), and at the network to it"
+    ),
     until="the database answers in time again",
     tell=told.server_state,
     source="drivers' own time-out classes; errno(3) ETIMEDOUT",

@@ -1,4 +1,4 @@
-"""Misconfiguration: the code is right and its surroundings are not: names, rights, files, addresses, certificates, keys."""
+"""Misconfiguration: the code is right, its surroundings are not: names, rights, files, addresses, certificates."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ denied = Rule(
     advice="correct user, password or host entry, or grant the named right",
     until="credentials or rights are corrected",
     tell=told.server_state,
-    source=f"{_postgres}, class 28 and 42501; MySQL 1044, 1045, 1142, 1143, 1227, 1698; Redis NOAUTH, WRONGPASS, NOPERM",
+    source=(
+        f"{_postgres}, class 28 and 42501; MySQL 1044, 1045, 1142, 1143, 1227, 1698; Redis NOAUTH, WRONGPASS, NOPERM"
+    ),
     told_apart="an attack: the refused name is the application's own",
     sqlstates=("28", "42501", "0P000", "0L"),
     mysql=(1044, 1045, 1130, 1131, 1142, 1143, 1227, 1251, 1370, 1524, 1698, 1820, 3118, 3159, 2059, 2061),
@@ -90,6 +92,7 @@ denied = Rule(
         "postgresql|permission denied for",
         "postgresql|must be owner of",
         "postgresql|is not permitted to log in",
+        'postgresql|FATAL:  role "',
         "postgresql|pg_hba.conf rejects connection",
         "mysql|Access denied for",
         "redis|NOAUTH",
@@ -138,7 +141,10 @@ read_only = Rule(
     cause="misconfiguration",
     transient="no",
     because="writes go to a database that only reads",
-    advice="send writes to the primary; look whether a fail-over moved it; for SQLite give the process the right to write the file and its folder",
+    advice=(
+        "send writes to the primary; look whether a fail-over moved it; for SQLite give the process the "
+        "right to write the file and its folder"
+    ),
     until="writes reach a primary",
     tell=told.server_state,
     source=f"{_postgres}, 25006; MySQL 1290, 1792, 1836; Redis READONLY; SQLite READONLY",
@@ -269,7 +275,10 @@ tls_unknown = Rule(
     cause="misconfiguration",
     transient="no",
     because="the certificate of the other side is signed by an authority that is not trusted here",
-    advice="install the authority's certificate (or the missing intermediate on the other side); never switch verification off",
+    advice=(
+        "install the authority's certificate (or the missing intermediate on the other side); never "
+        "switch verification off"
+    ),
     until="the authority is trusted",
     source=f"{_openssl}, 2, 18 to 21",
     texts=(
@@ -379,8 +388,11 @@ missing_module = Rule(
     ),
     texts=("|Cannot find module '",),
     confirms=places.import_failed,
-    vetoes=(Veto("a missing package", places.import_of_own_code),
-        Veto("a missing package", places.zone_asked), Veto("a missing package", resources.no_descriptors)),
+    vetoes=(
+        Veto("a missing package", places.import_of_own_code),
+        Veto("a missing package", places.zone_asked),
+        Veto("a missing package", resources.no_descriptors),
+    ),
 )
 
 time_zones = Rule(

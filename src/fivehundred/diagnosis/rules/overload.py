@@ -13,7 +13,10 @@ descriptors = Rule(
     cause="overload",
     transient="clears",
     because="the process has no file descriptor left",
-    advice="raise the limit (ulimit -n, LimitNOFILE) and lower keep-alive times; see what the descriptors are (ls -l /proc/PID/fd)",
+    advice=(
+        "raise the limit (ulimit -n, LimitNOFILE) and lower keep-alive times; see what the descriptors "
+        "are (ls -l /proc/PID/fd)"
+    ),
     until="connections or files have been closed",
     source=f"{_errno} EMFILE, ENFILE",
     told_apart="DNS, database or files: without a descriptor each of them fails, with their own words or with none",
@@ -137,7 +140,10 @@ database_memory = Rule(
     cause="overload",
     transient="clears",
     because="the data store has used up its memory",
-    advice="give it more memory or an eviction policy; look for keys without an expiry and for statements that sort or lock too much",
+    advice=(
+        "give it more memory or an eviction policy; look for keys without an expiry and for statements "
+        "that sort or lock too much"
+    ),
     until="memory has been freed there",
     tell=told.server_state,
     source="PostgreSQL 53200 and class 53; Redis OOM; MySQL 1037, 1038, 1206",
@@ -155,7 +161,9 @@ pool = Rule(
     cause="overload",
     transient="clears",
     because="all connections of the application's pool are in use",
-    advice="find what holds connections so long (slow statements, work done while one is held); only then enlarge the pool",
+    advice=(
+        "find what holds connections so long (slow statements, work done while one is held); only then enlarge the pool"
+    ),
     until="a connection returns to the pool",
     tell=told.pool,
     source="the pools' own time-out classes: SQLAlchemy QueuePool, psycopg_pool, redis, HikariCP, ActiveRecord",

@@ -66,7 +66,10 @@ sql = Rule(
     cause="security",
     transient="no",
     because="a value of the request became part of an SQL statement",
-    advice="pass the value as a parameter at the named line; the statement is injectable: look for earlier requests that succeeded",
+    advice=(
+        "pass the value as a parameter at the named line; the statement is injectable: look for earlier "
+        "requests that succeeded"
+    ),
     until="the statement takes the value as a parameter",
     source=f"{_cwe} 89",
     told_apart="a developer's syntax error: there the statement is constant",

@@ -122,7 +122,9 @@ _template_calls: Final = (
 
 
 # the template is one literal of the source
-_constant_template: Final = r"""(?:from_string|Template|render_template_string)\(\s*(["']+)(?:(?!\1).){0,2000}\1\s*[,)]"""
+_constant_template: Final = (
+    r"""(?:from_string|Template|render_template_string)\(\s*(["']+)(?:(?!\1).){0,2000}\1\s*[,)]"""
+)
 
 
 def template_injected(case: Case) -> Facts:
@@ -482,8 +484,7 @@ def path_traversed(case: Case) -> Facts:
             nul
             or value in paths
             or value.replace("\\", "\\\\") in paths
-            or (value.lstrip("./\\") in paths
-            and len(value) > 8)
+            or (value.lstrip("./\\") in paths and len(value) > 8)
         ):
             yield _taint(one, "the path that failed")
             return

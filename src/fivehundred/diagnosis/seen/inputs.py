@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fivehundred.diagnosis import statements
 from fivehundred.diagnosis.frames import application, before
@@ -80,24 +80,26 @@ def value_is_harmless(case: Case) -> Facts:
             return
 
 
+_refusals: Final = ("ValueError", "KeyError", "OverflowError", "InvalidOperation", "IndexError", "TypeError", "error")
+_parsers: Final = (
+    *("ParseError", "ParserError", "ScannerError", "ReaderError", "XMLSyntaxError", "JSONDecodeError", "BadZipFile"),
+    *("UnicodeDecodeError", "BadGzipFile", "UnidentifiedImageError", "Error"),
+)
+
+
 def input_unchecked(case: Case) -> Facts:
-    """A conversion or look-up of the language that failed on a value that the request brought."""
-    if not any(
-        one.named("ValueError", "KeyError", "OverflowError", "InvalidOperation", "IndexError", "TypeError", "error")
-        for one in case.raised
-    ):
-        return
-    for one in _spoken_of(case):
-        shown = one.value.strip()[:60]
-        yield Fact(
-            "input",
-            one.label,
-            shown,
-            "decisive",
-            f"request.{one.where}",
-            f"{shown!r} in the message is the value of {one.label}",
-        )
-        return
+    """A conversion, look-up or parser that failed on what the request brought."""
+    if any(one.named(*_refusals) for one in case.raised):
+        for one in _spoken_of(case):
+            shown = one.value.strip()[:60]
+            text = f"{shown!r} in the message is the value of {one.label}"
+            yield Fact("input", one.label, shown, "decisive", f"request.{one.where}", text)
+            return
+    if any(one.named(*_parsers) for one in case.raised):
+        for fact in parsed_from_request(case):
+            kind = next(one.type for one in case.raised if one.named(*_parsers))
+            text = f"{kind}: what the request brought cannot be parsed"
+            yield Fact("frame", fact.subject, "request", "strong", "frames", text)
 
 
 def name_came_from_request(case: Case) -> Facts:

@@ -102,9 +102,7 @@ def variable_missing(case: Case) -> Facts:
             if name and (
                 re.search(r"environ|getenv", frame.context_line) or any(v in frame.context_line for v in assigned)
             ):
-                yield Fact(
-                    "env", name, "missing", "decisive", "frames", f"{where(frame)} reads {name} as None"
-                )
+                yield Fact("env", name, "missing", "decisive", "frames", f"{where(frame)} reads {name} as None")
                 return
 
 
@@ -379,7 +377,8 @@ def frames_repeat(case: Case) -> Facts:
 def waits_for_own_lock(case: Case) -> Facts:
     """The application gave up waiting for a lock, with nothing saturated."""
     timed_out = any(
-        one.named("TimeoutError", "RuntimeError", "Timeout", "LockTimeout")
+        one.named("TimeoutError", "Timeout", "LockTimeout")
+        or (one.type == "RuntimeError" and re.search(r"time.?out|locked|too long|deadlock", one.text))
         or "imeout" in one.type
         or "eadlock" in one.type
         for one in case.raised

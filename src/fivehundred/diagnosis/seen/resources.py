@@ -92,7 +92,10 @@ def descriptors_leak(case: Case) -> Facts:
     frame = next(application(case.frames), None)
     opens = frame is not None and "open(" in frame.context_line and "with " not in frame.context_line
     if opens and now is not None and open_now is not None and now * 4 < open_now:
-        text = f"{open_now:.0f} descriptors are open while {now:.0f} requests are running, and the failing line opens files without 'with'"
+        text = (
+            f"{open_now:.0f} descriptors are open while {now:.0f} requests are running, and the failing line "
+            f"opens files without 'with'"
+        )
         yield _fact("fds_open", f"{open_now:.0f}>{now:.0f}", text, against=True)
 
 
@@ -161,7 +164,10 @@ def memory_leaks(case: Case) -> Facts:
         word in frame.context_line.lower() for word in ("cache", "_seen", "history", "registry")
     )
     if rss is not None and uptime is not None and grows and shared:
-        text = f"the failing line adds to a lasting collection; the process holds {rss / (1 << 20):.0f} MiB after {uptime:.0f} s"
+        text = (
+            f"the failing line adds to a lasting collection; the process holds {rss / (1 << 20):.0f} MiB "
+            f"after {uptime:.0f} s"
+        )
         yield _fact("rss_bytes", f"{rss:.0f}", text, against=True)
 
 

@@ -23,6 +23,19 @@ def tell(case: Case) -> Told:
     return Told(because, fact_of(one, case), f"{advice}{at}" if advice else "")
 
 
+def unhandled(case: Case) -> Told:
+    """An exception of which nothing more exact is known."""
+    one = case.raised[0] if case.raised else None
+    if one is None or not one.type:
+        return Told()
+    at = f" at {place(case.app_frame)}" if case.app_frame is not None else ""
+    said = plain(one.text, 100)
+    because = f"{one.type} is raised and nothing handles it"
+    return Told(
+        because, fact_of(one, case) + (f": {said}" if said else ""), f"handle {one.type}{at}, or answer what it means"
+    )
+
+
 def decisive(case: Case) -> Raised | None:
     """The first error of the chain that the language itself knows; a group's first member that has a class."""
     named = [one for one in case.raised if one.type and not one.named("BaseExceptionGroup")]
@@ -90,7 +103,10 @@ def _operands(m: re.Match[str], frame: Frame | None) -> Made:
     kinds = (m[2], m[3])
     if "NoneType" in kinds:
         other = next((k for k in kinds if k != "NoneType"), "None")
-        return f"one side of {m[1].strip()!r} is None, the other {_a(other)}", "handle the missing value before it is used"
+        return (
+            f"one side of {m[1].strip()!r} is None, the other {_a(other)}",
+            "handle the missing value before it is used",
+        )
     return f"{_a(m[2])} and {_a(m[3])} do not go together with {m[1].strip()!r}", "convert one of the two sides"
 
 
@@ -149,7 +165,7 @@ _texts: Final[tuple[tuple[re.Pattern[str], _Maker], ...]] = tuple(
         (r"can only concatenate (\w+) \(not \"(\w+)\"\) to",
          lambda m, f: (f"{_a(m[1])} and {_a(m[2])} are joined", "convert one of the two sides")),
         (r"(?:list|tuple|string) indices must be integers",
-         _fixed("a list is read with a name where it needs a number", "read the item by its number, or use a mapping,")),
+         _fixed("a list is read with a name where it needs a number", "read it by its number, or use a mapping,")),
         (r"unhashable type: '(\w+)'", _fixed(r"a \1 is used as a key", r"make it a tuple or text")),
         (r"invalid literal for int\(\) with base \d+: (.{1,60})",
          _fixed(r"the code turns \1 into a number", "validate the text before it is converted")),
@@ -177,7 +193,10 @@ _types: Final[dict[str, Made]] = {
     "ZeroDivisionError": ("the code divides by zero", "guard the divisor"),
     "DivisionByZero": ("the code divides by zero", "guard the divisor"),
     "RecursionError": ("a function calls itself without an end", "end the recursion"),
-    "AssertionError": ("an assertion of the code does not hold", "find why the condition is false, or handle that case,"),
+    "AssertionError": (
+        "an assertion of the code does not hold",
+        "find why the condition is false, or handle that case,",
+    ),
     "NotImplementedError": ("the code calls what is not written yet", "implement it"),
     "StopIteration": ("next() found nothing", "give next() a default"),
     "StopAsyncIteration": ("anext() found nothing", "give anext() a default"),
@@ -190,13 +209,19 @@ _types: Final[dict[str, Made]] = {
     "NoReverseMatch": ("no route has the name that the code asks for", "correct the route's name"),
     "BuildError": ("no route has the name that the code asks for", "correct the route's name"),
     "SyntaxError": ("the code has a mistake in its syntax", "correct the syntax"),
-    "ResponseValidationError": ("the handler returns what its own response model forbids", "return what the model says"),
+    "ResponseValidationError": (
+        "the handler returns what its own response model forbids",
+        "return what the model says",
+    ),
     "UnboundLocalError": ("a variable is read before it is set", "set it on every way that leads"),
     "NameError": ("a name is not defined", "define or import it"),
     "IndexError": ("the code reads beyond the end of a list", "check the length before the item is read"),
     "FileExistsError": ("the code creates what exists already", "handle the existing file"),
     "IsADirectoryError": ("the code opens a folder as a file", "correct the path"),
-    "AttributeError": ("the code asks for an attribute that is not there", "correct the name, or what the variable holds,"),
+    "AttributeError": (
+        "the code asks for an attribute that is not there",
+        "correct the name, or what the variable holds,",
+    ),
     "TypeError": ("the code uses a value of the wrong type", "correct the type of the value"),
     "ValueError": ("the code uses a value that its type allows and the operation does not", "validate the value"),
     "ValidationError": ("the code makes an object from values that its model forbids", "validate the values"),

@@ -75,7 +75,9 @@ def schema(case: Case) -> Told:
 def constraint(case: Case) -> Told:
     """The constraint and the line that broke it."""
     text = "\n".join(one.text for one in case.raised)
-    found = re.search(r'constraint "([^"]{1,120})"|constraint failed: ([\w., ]{1,120})|for key \'([^\']{1,120})\'', text)
+    found = re.search(
+        r'constraint "([^"]{1,120})"|constraint failed: ([\w., ]{1,120})|for key \'([^\']{1,120})\'', text
+    )
     name = next((group for group in found.groups() if group), "") if found else ""
     fact = answered(case)
     if name:

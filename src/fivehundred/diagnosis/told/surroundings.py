@@ -29,7 +29,9 @@ def variable_malformed(case: Case) -> Told:
         return nothing
     one = case.raised[-1]
     because = f"the environment variable {name} holds what the code cannot read"
-    return Told(because, advice=f"correct the value of {name}, which {place(case.app_frame)} reads ({plain(one.text, 80)})")
+    return Told(
+        because, advice=f"correct the value of {name}, which {place(case.app_frame)} reads ({plain(one.text, 80)})"
+    )
 
 
 def _variable(case: Case, value: str) -> str:
@@ -46,7 +48,9 @@ def module(case: Case) -> Told:
     what = f"the Python package {name.partition('.')[0]} is not installed"
     if found[2]:
         what = f"{name} has no {found[2]}: it has another version than the code expects"
-    return Told(what, advice=f"install {name.partition('.')[0]} in the version that the lock file names, in this environment")
+    return Told(
+        what, advice=f"install {name.partition('.')[0]} in the version that the lock file names, in this environment"
+    )
 
 
 def library(case: Case) -> Told:
@@ -82,11 +86,17 @@ _paths = {
 
 def template(case: Case) -> Told:
     name = plain(next((one.text for one in reversed(case.raised) if one.text), ""), 100)
-    return Told(f"the template {name} was not shipped with this release", advice=f"ship {name} or correct the folders") if name else nothing
+    return (
+        Told(f"the template {name} was not shipped with this release", advice=f"ship {name} or correct the folders")
+        if name
+        else nothing
+    )
 
 
 def host_name(case: Case) -> Told:
     host = case.address.rpartition(":")[0] or case.address
     if not host:
         return nothing
-    return Told(f"the host name {host} does not exist", advice=f"correct {host} in the configuration, or add it to the DNS")
+    return Told(
+        f"the host name {host} does not exist", advice=f"correct {host} in the configuration, or add it to the DNS"
+    )
