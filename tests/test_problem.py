@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from fivehundred import problem
 from fivehundred.problem import Answer
-from fivehundred.problem_texts import texts
+from fivehundred.problem_texts import style, texts
 
 reference = "bc23a97f12a94ed2979af31149ed81d1"
 
@@ -122,3 +124,8 @@ def test_retry_after_is_sent_when_it_is_given() -> None:
 )
 def test_only_a_valid_traceparent_has_a_trace(traceparent: str, trace: str) -> None:
     assert problem.trace_id_of(traceparent) == trace
+
+
+def test_the_policy_allows_the_style_of_the_page_and_no_other() -> None:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in header(answer(accept="text/html"), "Content-Security-Policy")

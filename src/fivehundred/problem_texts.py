@@ -160,6 +160,7 @@ texts: Final[dict[str, Texts]] = {
 # The phrase of RFC 9110 and 4918 for the member ``error``, which programs compare: never localised
 phrases: Final = {
     **texts["en"].titles,
+    400: "Bad Request",  # for a client that is gone: nobody reads it
     501: "Not Implemented",
     505: "HTTP Version Not Supported",
     506: "Variant Also Negotiates",

@@ -22,7 +22,6 @@ from fivehundred import limits
 from fivehundred.event import Event, Json, context_name
 from fivehundred.guard.bell import Bell
 from fivehundred.guard.capture import About
-from fivehundred.guard.changes import changes
 from fivehundred.guard.pools import Pools
 from fivehundred.guard.ship import event_id_of
 from fivehundred.guard.snapshot import at_once, snapshot
@@ -162,6 +161,8 @@ class Observer:
     def _changes(self) -> list[Json]:
         if self.folder is None:
             return []
+        from fivehundred.guard.changes import changes  # brings hashlib and OpenSSL: not on the import of the Guard
+
         try:
             return changes(self.folder, self.about.release)
         except OSError:
