@@ -423,6 +423,18 @@ def test_the_same_failure_in_log_and_trace_and_sent_again_is_one_event(desk: Des
     assert (fault.events, payload["message"], payload["logger"]) == (1, "cart failed", "shop.cart")
 
 
+def test_a_span_that_comes_after_the_log_still_tells_the_route(desk: Desk) -> None:
+    inner = span(span_id=inner_span, parent_span_id=server_span, events=[exception_event()])
+    for n in range(2):
+        found = {"trace_id": bytes([n + 1] * 16)}
+        send(desk, logs(severity_number=17, attributes=raised(), **found), "otlp_logs")
+        assert only(desk)[0].route == ("/cart/{n}" if n else "")
+        send(desk, traces({**server(), **found}, {**inner, **found}))
+    fault, _ = only(desk)
+    assert (fault.events, fault.method, fault.route, fault.status) == (2, "GET", "/cart/{n}", 500)
+    assert desk.store.faults(FaultQuery(text="/cart/{n}"), now=time.time()).total == 1
+
+
 def test_one_failure_in_two_services_is_two_events(desk: Desk) -> None:
     for service in ("shop", "stock"):
         send(desk, traces(span(span_id=inner_span, events=[exception_event()]), service=service))

@@ -60,6 +60,15 @@ def summary_of(digested: Digested) -> Summary:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The request that a fault was seen in."""
+
+    method: str = ""
+    route: str = ""
+    status: int | None = None
+
+
 @dataclass(slots=True)
 class Delta:
     db: apsw.Connection
@@ -71,6 +80,7 @@ class Delta:
     users: int
     last_seen: float
     cause: str  # of the last diagnosis; what is only counted is counted under it
+    request: Requested  # the last one that was known
     arrived: dict[int, int] = field(default_factory=dict)  # hour -> events that arrived in it, this batch included
     events: int = 0
     first_seen: float = math.inf
@@ -101,15 +111,20 @@ class Delta:
             "changed_at": now,
             "impact": 0.0,
             "last_event_id": bytes.fromhex(event.event_id),  # the first of a fault in an hour is always kept
-            **_face(digested),
+            **_face(digested, Requested()),
             **_verdict(digested),
         }
         return insert(db, "fault", row)
 
     @classmethod
     def load(cls, db: apsw.Connection, fault: int) -> Delta:
-        sql = "SELECT state, resolved_at, regressed_at, impact, users, last_seen, cause FROM fault WHERE id = ?"
-        return cls(db, fault, *rows(db, sql, (fault,))[0])
+        sql = (
+            "SELECT state, resolved_at, regressed_at, impact, users, last_seen, cause, method, route, status"
+            " FROM fault WHERE id = ?"
+        )
+        state, resolved_at, regressed_at, impact, users, last_seen, cause, *request = rows(db, sql, (fault,))[0]
+        known = Requested(*request)
+        return cls(db, fault, state, resolved_at, regressed_at, impact, users, last_seen, cause, known)
 
     def add(self, digested: Digested) -> int:
         """Counts the event; the how-manieth of its fault in the hour it arrived in."""
@@ -171,7 +186,7 @@ class Delta:
             update(db, "fault", {"last_event_id": self.last_kept}, self.fault)
         if last.event.timestamp < self.last_seen:
             return  # late arrivals are counted; the face of a fault is its newest event
-        face = {**_face(last), **(_verdict(self.diagnosed) if self.diagnosed else {})}
+        face = {**_face(last, self.request), **(_verdict(self.diagnosed) if self.diagnosed else {})}
         update(db, "fault", {"last_seen": last.event.timestamp, **face}, self.fault)
         if last.event.release:
             db.execute(
@@ -212,20 +227,31 @@ class Delta:
         db.execute("INSERT INTO fault_value VALUES (?, ?, ?, ?, ?)", row)
 
 
-def _face(digested: Digested) -> dict[str, Value]:
-    """What a fault shows of its newest event."""
+def tell_request(db: apsw.Connection, fault: int, digested: Digested) -> None:
+    """A second report of a failure may know the request that the first did not: a span after a log record."""
+    s = summary_of(digested)
+    if s.route and s.status:
+        db.execute(
+            "UPDATE fault SET method = ?, route = ?, status = ?, search = search || ? WHERE id = ? AND route = ''",
+            (s.method, s.route, s.status, f"\n{s.method} {s.route}".casefold(), fault),
+        )
+
+
+def _face(digested: Digested, before: Requested) -> dict[str, Value]:
+    """What a fault shows of its newest event; one that knows no request takes none away."""
     event, s, fp = digested.event, summary_of(digested), digested.fingerprint
+    seen = Requested(s.method, s.route, s.status) if s.route or not before.route else before
     return {
         "title": fp.title,
         "message": s.message,
         "culprit": fp.culprit,
-        "method": s.method,
-        "route": s.route,
-        "status": s.status,
+        "method": seen.method,
+        "route": seen.route,
+        "status": seen.status,
         "platform": event.platform,
         "level": event.level,
         "environment": event.environment,
-        "search": "\n".join((fp.title, s.message, fp.culprit, f"{s.method} {s.route}")).casefold(),
+        "search": "\n".join((fp.title, s.message, fp.culprit, f"{seen.method} {seen.route}")).casefold(),
         "fingerprint": _encode(fp).decode(),
     }
 

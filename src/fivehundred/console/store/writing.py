@@ -15,7 +15,7 @@ import msgspec
 from fivehundred import limits
 from fivehundred.console.store.base import Batch, Digested, Feedback, Malformed, Tally
 from fivehundred.console.store.bodies import Body, Segments
-from fivehundred.console.store.delta import Delta, summary_of
+from fivehundred.console.store.delta import Delta, summary_of, tell_request
 from fivehundred.console.store.dictionaries import Dictionaries
 from fivehundred.console.store.sampling import keeps
 from fivehundred.console.store.schema import Value, immediate, insert, number, rows
@@ -33,9 +33,10 @@ class Writer:
         self._tallies: Counter[tuple[str, str, str, str, str]] = Counter()
         self._deltas: dict[int, Delta] = {}
         self._faults: dict[tuple[str, str], int] = {}  # (project, primary key) of this batch
+        self._repeated: dict[int, Digested] = {}  # fault -> the last event of this batch that was known before
 
     def write(self, batch: Batch, *, now: float) -> None:
-        self._tallies, self._deltas, self._faults = Counter(), {}, {}
+        self._tallies, self._deltas, self._faults, self._repeated = Counter(), {}, {}, {}
         with immediate(self._db):
             segment, start = self._open_segment()
             at, kept = start, 0
@@ -50,6 +51,8 @@ class Writer:
                 self._count(tally)
             for delta in self._deltas.values():
                 delta.save(self._db, now)
+            for fault, repeated in self._repeated.items():
+                tell_request(self._db, fault, repeated)
             self._save_project_values()
             self._save_tallies()
             if kept:
@@ -69,7 +72,9 @@ class Writer:
         """Counts one event and keeps its payload when the sampling says so; how many bytes were appended."""
         event, project = digested.event, digested.project
         event_id = bytes.fromhex(event.event_id)
-        if number(self._db, "SELECT 1 FROM seen WHERE event_id = ? AND project = ?", (event_id, project)):
+        known = number(self._db, "SELECT fault FROM seen WHERE event_id = ? AND project = ?", (event_id, project))
+        if known is not None:
+            self._repeated[known] = digested
             self._count(Tally(project, "duplicate", event.type, "event_id seen before", _sdk(digested), 1))
             return 0
         fault = self._fault_of(digested, now)
