@@ -7,11 +7,13 @@ import errno
 import json
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from fivehundred import limits
 from fivehundred.cli import Exit
 from fivehundred.console.config import Config, Layout, default_data_dir, default_host, default_port
 
@@ -33,11 +35,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--public-url", default="", type=_url, metavar="URL", help="how it is reached when a proxy stands before it"
     )
+    parser.add_argument(
+        "--retention-days",
+        type=_days,
+        default=limits.retention_days,
+        metavar="N",
+        help=f"delete events and faults that are older ({limits.retention_days})",
+    )
+    parser.add_argument(
+        "--disk-max",
+        type=_size,
+        default=limits.retention_bytes_max,
+        metavar="SIZE",
+        help="database and payloads together, such as 500MB or 20GB; the oldest payloads go first (10GB)",
+    )
     parser.add_argument("--json", action="store_true", help="announce as one line of JSON")
 
 
 def main(args: argparse.Namespace) -> int:
-    config = Config(Layout(args.data or default_data_dir()), args.host, args.port, args.public_url)
+    layout = Layout(args.data or default_data_dir())
+    config = Config(layout, args.host, args.port, args.public_url, args.retention_days, args.disk_max)
     if not config.loopback:
         return _refuse(
             f"{config.host} can be reached by others, and this version has no accounts to keep them out.\n"
@@ -109,6 +126,26 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdecimal() and int(text) <= 65535:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 0 to 65535")
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if 1 <= days <= 3_650:
+        return days
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to 3650")
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?) ?([MGT])i?B?", text.strip(), re.IGNORECASE)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 500MB or 20GB")
+    size = int(float(found[1]) * {"M": 1, "G": 1024, "T": 1024 * 1024}[found[2].upper()] * limits.MIB)
+    if size < limits.disk_bytes_min:
+        raise argparse.ArgumentTypeError(f"{text!r} is too small; at least {limits.disk_bytes_min // limits.MIB}MB")
+    return size
 
 
 def _url(text: str) -> str:

@@ -73,7 +73,7 @@ async def _serve(
 ) -> None:
     url = config.public_url or url_of(config.host.strip("[]"), listener.getsockname()[1])
     spool = SegmentWriter(config.layout.spool)
-    digest = DigestProcess(config.layout)
+    digest = DigestProcess(config)
     app = _build(spool, digest, stores, url, config.layout.root)
     server = _Server(app, lambda: announce(Started(url, _dsn(url, project), project.id, config.layout.root)))
     keeper = asyncio.create_task(digest.run())

@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from fivehundred import limits
+
 default_host = "127.0.0.1"
 default_port = 5500
 
@@ -45,6 +47,8 @@ class Config:
     host: str = default_host
     port: int = default_port
     public_url: str = ""  # how browsers and SDKs reach this Console when a proxy stands before it
+    retention_days: float = limits.retention_days
+    disk_bytes_max: int = limits.retention_bytes_max  # of database and payloads
 
     @property
     def loopback(self) -> bool:

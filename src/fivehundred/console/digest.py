@@ -21,7 +21,7 @@ from fivehundred.console.digest_event import Digester
 from fivehundred.console.digest_items import doors, malformed, sort
 from fivehundred.console.spool.base import Received, SpoolReader
 from fivehundred.console.spool.segments import SegmentReader
-from fivehundred.console.store.base import Batch, Store, Tally, damaged_reason
+from fivehundred.console.store.base import Batch, Retention, Store, Tally, damaged_reason
 from fivehundred.console.store.sqlite import SqliteStore
 
 __all__ = ["Digest", "doors", "run"]
@@ -29,13 +29,14 @@ __all__ = ["Digest", "doors", "run"]
 log = logging.getLogger("fivehundred.console.digest")
 
 _idle_s = 0.2  # how long one wait for records lasts; it ends at once when one arrives
+_delete_again_s = 60.0
 _retry_s = 1.0  # after the store refused even a single record: a full disk, another process's long lock
 
 Records = Sequence[tuple[str, Received]]
 
 
-def run(data_dir: Path, stop: threading.Event) -> None:
-    """Digest until ``stop`` is set. One process a data folder: the caller holds its lock."""
+def run(data_dir: Path, stop: threading.Event, rules: Retention = Retention()) -> None:  # noqa: B008 - a frozen value
+    """Digest until ``stop`` is set, and delete by the rules. One process a data folder: the caller holds its lock."""
     layout = Layout(data_dir)
     store = SqliteStore(layout.database)
     reader = SegmentReader(layout.spool)
@@ -43,13 +44,33 @@ def run(data_dir: Path, stop: threading.Event) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
-        digest = Digest(store, reader)
+        digest, deleting = Digest(store, reader), _Deleting(store, rules)
         while not stop.is_set():
-            if not digest.step():
+            busy = digest.step()
+            more = deleting.step(busy)
+            if not busy and not more:
                 reader.wait(digest.offset, _idle_s)
     finally:
         reader.close()
         store.close()
+
+
+class _Deleting:
+    """Retention between batches."""
+
+    def __init__(self, store: Store, rules: Retention) -> None:
+        self._store = store
+        self._rules = rules
+        self._next_at = 0.0
+
+    def step(self, busy: bool) -> bool:
+        now = time.time()
+        try:
+            return now >= self._next_at and self._store.retain(self._rules, now=now, busy=busy)
+        except Exception:  # the edge: what cannot be deleted must not keep what arrives from being digested
+            log.exception("nothing could be deleted; it is tried again in %s s", _delete_again_s)
+            self._next_at = now + _delete_again_s
+            return False
 
 
 class Digest:

@@ -1,7 +1,7 @@
 """The two processes of one Console: the lock that keeps it to one, and the digest child that is kept alive.
 
-``python -m fivehundred.console.processes DATA`` is the child. Its standard input is a pipe from its parent: when that
-ends, for whatever reason (even kill -9), the child finishes its batch and ends too, so that none is ever orphaned.
+``python -m fivehundred.console.processes DATA DAYS BYTES`` is the child. Its standard input is a pipe from its parent:
+when that ends, for whatever reason (even kill -9), the child finishes its batch and ends too, so that none is orphaned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from fivehundred.console.config import Layout
+from fivehundred.console.config import Config, Layout
 
 log = logging.getLogger("fivehundred.console.processes")
 
@@ -60,8 +60,15 @@ class Lock:
 class DigestProcess:
     """Keeps one digest child running on the parent's event loop."""
 
-    def __init__(self, layout: Layout, command: list[str] | None = None) -> None:
-        self._command = command or [sys.executable, "-m", "fivehundred.console.processes", str(layout.root)]
+    def __init__(self, config: Config, command: list[str] | None = None) -> None:
+        self._command = command or [
+            sys.executable,
+            "-m",
+            "fivehundred.console.processes",
+            str(config.layout.root),
+            str(config.retention_days),
+            str(config.disk_bytes_max),
+        ]
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self.restarts = 0
@@ -117,8 +124,9 @@ def _how(code: int) -> str:
 # ---- the child -----------------------------------------------------------------------------------
 
 
-def main(data: str) -> int:
+def main(data: str, days: str, disk_bytes_max: str) -> int:
     from fivehundred.console import digest  # the parent needs none of what it loads
+    from fivehundred.console.store.base import Retention
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     layout = Layout(Path(data))
@@ -128,7 +136,7 @@ def main(data: str) -> int:
     os.nice(5)  # on a busy machine accepting goes before digesting: what is accepted can wait
     lock = Lock(layout.digest_lock, wait_s=_LOCK_WAIT_S)
     try:
-        digest.run(layout.root, stop)
+        digest.run(layout.root, stop, Retention(float(days), int(disk_bytes_max)))
     finally:
         lock.release()
     return 0
@@ -143,4 +151,4 @@ def _end_with_parent(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

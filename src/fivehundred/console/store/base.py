@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
+from fivehundred import limits
 from fivehundred.diagnosis.model import Cause, Confidence, Diagnosis, History, Transient
 from fivehundred.event import Event, Json
 from fivehundred.fingerprint.model import Fingerprint
@@ -238,6 +239,14 @@ class Stats:
     tallies: tuple[Tally, ...]  # received / kept / counted / dropped / lost, by reason and SDK; over all time
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much is kept. The spool has a limit of its own."""
+
+    days: float = limits.retention_days
+    disk_bytes_max: int = limits.retention_bytes_max  # database and payloads
+
+
 class Store(Protocol):
     """All methods are synchronous and safe to call from one thread at a time; open one Store per thread or process."""
 
@@ -253,6 +262,7 @@ class Store(Protocol):
     def offset(self) -> str: ...  # of the last written batch; empty at the beginning
     def write(self, batch: Batch, *, now: float) -> None: ...  # idempotent by (project, event_id)
     def wants(self, project: str, key: str, received_at: float) -> bool: ...
+    def retain(self, rules: Retention, *, now: float, busy: bool) -> bool: ...  # a small step; True: there is more
     def history(self, project: str, key: str, event: Event) -> History: ...
     def memory(self, project: str) -> dict[str, Json]: ...  # what the fingerprint learned, its own JSON
 

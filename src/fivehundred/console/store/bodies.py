@@ -73,7 +73,6 @@ class Segments:
 
     folder: Path
     _written: dict[int, int] = field(default_factory=dict)  # descriptors of segments being appended to
-    _read: dict[int, int] = field(default_factory=dict)
 
     def append(self, segment: int, offset: int, data: bytes) -> Place:
         """Write at the committed end, whatever a crash may have left there."""
@@ -98,25 +97,26 @@ class Segments:
             os.close(self._written.pop(segment))
 
     def read(self, place: Place) -> bytes:
-        """Raises OSError when the segment is gone."""
-        fd = self._read.get(place.segment)
-        if fd is None:
-            if len(self._read) >= 64:
-                os.close(self._read.pop(next(iter(self._read))))
-            fd = self._read[place.segment] = os.open(self._path(place.segment), os.O_RDONLY | os.O_CLOEXEC)
-        return os.pread(fd, place.length, place.offset)
+        """Raises OSError when the segment is gone. Opened each time: an unlinked file held open would fill the disk."""
+        fd = os.open(self._path(place.segment), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(fd, place.length, place.offset)
+        finally:
+            os.close(fd)
 
     def unlink(self, segment: int) -> None:
-        for fds in (self._read, self._written):
-            if (fd := fds.pop(segment, None)) is not None:
-                os.close(fd)
+        if (fd := self._written.pop(segment, None)) is not None:
+            os.close(fd)
         self._path(segment).unlink(missing_ok=True)
 
     def close(self) -> None:
-        for fds in (self._read, self._written):
-            for fd in fds.values():
-                os.close(fd)
-            fds.clear()
+        for fd in self._written.values():
+            os.close(fd)
+        self._written.clear()
+
+    def numbers(self) -> list[int]:
+        """Of the files that are there."""
+        return [int(file.stem) for file in self.folder.glob("*.bodies") if file.stem.isdecimal()]
 
     def _path(self, segment: int) -> Path:
         return self.folder / f"{segment:08d}.bodies"

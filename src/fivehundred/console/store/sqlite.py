@@ -25,12 +25,14 @@ from fivehundred.console.store.base import (
     FaultState,
     NotFound,
     Project,
+    Retention,
     Stats,
     StoredEvent,
 )
 from fivehundred.console.store.bodies import Body, BodyError, Place, Segments
 from fivehundred.console.store.dictionaries import Dictionaries
 from fivehundred.console.store.past import Past
+from fivehundred.console.store.retention import Keeper
 from fivehundred.console.store.schema import Value, connect, immediate, insert, number, rows
 from fivehundred.console.store.writing import Writer
 from fivehundred.diagnosis.model import Diagnosis, History
@@ -52,6 +54,7 @@ class SqliteStore:
         self._dictionaries = Dictionaries(self._db)
         self._writer = Writer(self._db, self._segments)
         self._past = Past(self._db)
+        self._keeper = Keeper(self._db, self._segments, file)
 
     def close(self) -> None:
         self._segments.close()
@@ -86,6 +89,9 @@ class SqliteStore:
         self._past.forget()
         self._writer.write(batch, now=now)
 
+    def retain(self, rules: Retention, *, now: float, busy: bool) -> bool:
+        return self._keeper.step(rules, now=now, busy=busy)
+
     def wants(self, project: str, key: str, received_at: float) -> bool:
         return self._past.wants(project, key, received_at)
 
@@ -117,7 +123,10 @@ class SqliteStore:
 
     def event(self, event_id: str, *, project: str | None = None) -> StoredEvent:
         wanted = bytes.fromhex(clean_id(event_id))
-        sql = "SELECT project, event FROM seen WHERE event_id = ? AND (?2 IS NULL OR project = ?2) LIMIT 1"
+        sql = (
+            "SELECT s.project, s.event FROM seen s JOIN fault f ON f.id = s.fault"
+            " WHERE s.event_id = ? AND (?2 IS NULL OR s.project = ?2) LIMIT 1"
+        )
         found = rows(self._db, sql, (wanted, project)) if wanted else []
         if not found:
             return self._malformed_event(event_id, wanted, project)
