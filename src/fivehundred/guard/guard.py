@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from fivehundred import limits
 from fivehundred.event import Event, context_name, new_id, parse, to_wire
 from fivehundred.guard import config, crumbs, log, once
-from fivehundred.guard.capture import capture
+from fivehundred.guard.capture import About, capture
 from fivehundred.guard.encode import encoded
 from fivehundred.guard.faults import Faults
 from fivehundred.guard.incoming import trace_of
 from fivehundred.guard.observe import Observer
+from fivehundred.guard.places import may_be_own, place_of
 from fivehundred.guard.request import RequestParts
 from fivehundred.guard.ship import Shipper
 from fivehundred.guard.spool import folder_for
@@ -85,7 +87,7 @@ class Guard:
             self._observer.folder = folder
             self._shipper = Shipper(self.dsn, folder, self._observer.complete)
         crumbs.install()
-        _quick(LookupError())  # its tables load now, not while the first client waits
+        _warm_up(self.about)
 
     # ---- the application's way in ----
 
@@ -210,7 +212,7 @@ class Guard:
         if exc is not None:
             once.remember(exc, event.event_id)
         self._add_answer(event, status, verdict)
-        if not slim:
+        if _names_errno(event):  # descriptors may be free again a moment later; all else the observer reads in peace
             event.contexts[context_name].update(self._observer.at_once())
         if self.mode == "testing":
             self.events.append(parse(to_wire(event), received_at=event.timestamp))
@@ -247,6 +249,20 @@ class Guard:
         except Exception:  # no memory, no descriptor, a broken handler: the answer is what still matters
             return reference
         return reference
+
+
+def _warm_up(about: About) -> None:
+    """Tables load and patterns compile now, in the thread that starts the process, not while the first client waits.
+
+    In a thread of its own a fork could meet it in the middle of an import, and leave the child with its lock.
+    """
+    _quick(LookupError())
+    encoded(capture(LookupError("none", {"none": [0]}), None, about))
+    may_be_own(place_of(sys._getframe(), ()))
+
+
+def _names_errno(event: Event) -> bool:
+    return any(item.mechanism is not None and item.mechanism.meta for item in event.exceptions)
 
 
 def _quick(exc: BaseException) -> Verdict:

@@ -75,11 +75,6 @@ class Observer:
             self._notes[event.event_id] = note
             while len(self._notes) > _notes_max:
                 self._notes.popitem(last=False)
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="fivehundred-observe", daemon=True)
-                with contextlib.suppress(RuntimeError):  # the limit of threads, or the interpreter's end
-                    thread.start()
-                    self._thread = thread
         self._work.append(note)
         self._bell.ring()
 
@@ -91,6 +86,7 @@ class Observer:
             note = self._notes.get(event_id_of(data))
         if note is None:
             return data
+        self._start()
         until = time.monotonic() + limits.complete_wait_ms / 1000
         while not note.done:
             if time.monotonic() > until:
@@ -103,6 +99,14 @@ class Observer:
         if isinstance(then, dict) and isinstance(since, dict):
             ours["resources"] = {**since, **then}  # what was read while it failed says more than what was read after
         return json.dumps(wire, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+    def _start(self) -> None:
+        """Here, as to start a thread takes a millisecond that no request has to wait for."""
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._run, name="fivehundred-observe", daemon=True)
+            with contextlib.suppress(RuntimeError):  # the limit of threads, or the interpreter's end
+                thread.start()
+                self._thread = thread
 
     def close(self) -> None:
         self._closed = True

@@ -17,6 +17,9 @@ from typing import Final
 from fivehundred import limits
 from fivehundred.event import Json
 
+if sys.platform != "win32":
+    import resource
+
 
 def at_once() -> dict[str, Json]:
     """What may have changed a millisecond later: open descriptors. Two system calls, no descriptor needed."""
@@ -64,8 +67,6 @@ def _descriptors() -> int | None:
 def _descriptor_limit() -> int | None:
     if sys.platform == "win32":
         return None
-    import resource
-
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return soft if soft != resource.RLIM_INFINITY else None
 
@@ -83,8 +84,6 @@ def _memory() -> dict[str, Json]:
     if len(fields) > 1:
         found["rss_bytes"] = int(fields[1]) * _page_bytes
     if sys.platform != "win32":
-        import resource
-
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else limits.KIB)
         # Linux counts the peak per processor and adds up late: it may still be behind what is in use now
         found["rss_max_bytes"] = max(peak, int(fields[1]) * _page_bytes if len(fields) > 1 else 0)
