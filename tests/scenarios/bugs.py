@@ -221,7 +221,7 @@ def _(stage: Stage) -> None:
 @scenario("x-unpack unpacking", "bug", "no", "unpack", "security")
 def _(stage: Stage) -> None:
     def split_name(request: Any) -> Any:
-        names: Any = "Madonna".split(" ")
+        names: Any = ["Madonna"]
         first, last = names
         return {"first": first, "last": last}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -57,6 +59,13 @@ def play(one: Scenario, way: str) -> Played:
 
 def play_here(one: Scenario, way: str) -> Played:
     played = Played(one.id, way, one.cause, one.transient)
+    for need, package in (("mysql", "pymysql"), ("redis", "redis")):
+        if need in one.needs and importlib.util.find_spec(package) is None:
+            played.skipped = f"{package} is not installed"
+            return played
+    if "root" in one.needs and os.geteuid() != 0:
+        played.skipped = "only root may limit or mount that"
+        return played
     try:
         with Stage(way) as stage:
             one.play(stage)

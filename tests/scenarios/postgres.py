@@ -552,7 +552,7 @@ def _(stage: Stage) -> None:
         with psycopg.connect(server.dsn()) as connection:
             return connection.execute(f"SELECT id FROM items WHERE name = '{name}'".encode()).fetchall()
 
-    stage.get(search, "name=%27%20OR%201%3D1--%20%27%29%3B")
+    stage.get(search, "name=x%27%20UNION%20SELECT%20%28")
 
 
 @scenario(

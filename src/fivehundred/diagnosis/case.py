@@ -15,10 +15,11 @@ from typing import Final
 
 from fivehundred.diagnosis import index
 from fivehundred.diagnosis.conditions import name_of, sqlstate_by_class
-from fivehundred.diagnosis.frames import in_app
+from fivehundred.diagnosis.frames import in_app, root
 from fivehundred.diagnosis.model import Fact, History, Strength
 from fivehundred.diagnosis.rules.base import Peer, Rule
 from fivehundred.diagnosis.taint import Input, inputs_of
+from fivehundred.diagnosis.told.base import plain
 from fivehundred.event import Event, ExceptionItem, Frame, Json
 
 text_chars_max: Final = 2_000  # of one message
@@ -259,7 +260,7 @@ _addresses: Final = (
     ),
     re.compile(r"Can't connect to \w+ server on '([\w.\-:]{1,200}?)(?::(\d+))?'"),
 )
-_url = re.compile(r"\bhttps?://([\w.\-]{1,200})(?::(\d{1,5}))?")
+_url = re.compile(r"\b(https?)://([\w.\-]{1,200})(?::(\d{1,5}))?")
 
 
 def _address(case: Case) -> str:
@@ -271,10 +272,11 @@ def _address(case: Case) -> str:
             found = pattern.search(one.text)
             if found:
                 return f"{found[1]}:{found[2]}" if found[2] else found[1]
-    for one in reversed(case.raised):
-        found = _url.search(one.text)
-        if found:
-            return f"{found[1]}:{found[2] or '80'}"
+    if any(index.peer_of(product) == "http" for product in case.products):
+        for one in reversed(case.raised):
+            found = _url.search(plain(one.text, text_chars_max))
+            if found:
+                return f"{found[2]}:{found[3] or ('443' if found[1] == 'https' else '80')}"
     return ""
 
 
@@ -425,7 +427,7 @@ def _class_clues(one: Raised, source: str) -> Iterator[tuple[Rule, Fact]]:
     for module, name in one.classes:
         rules = [rule for needle, rule in index.by_class(module, name) if needle in one.text]
         for rule in rules:
-            soft = rule.weak_class or name in _soft or name != one.type
+            soft = rule.weak_class or name != one.type or (name in _soft and not _of_the_language(one))
             strength: Strength = "strong" if soft else "decisive"
             root = index.root_of(module)
             said = one.type if root in ("", "builtins") else f"{root} raised {one.type}"
@@ -437,10 +439,23 @@ def _class_clues(one: Raised, source: str) -> Iterator[tuple[Rule, Fact]]:
             return
 
 
+def _of_the_language(one: Raised) -> bool:
+    """Raised by what a line of the application does, not by a ``raise`` that somebody wrote."""
+    inner = one.frames[-1] if one.frames else None
+    return (
+        inner is not None
+        and (in_app(inner) or root(inner) == "json")
+        and bool(inner.context_line.strip())
+        and not inner.context_line.lstrip().startswith("raise")
+        and ("builtins", one.type) in one.classes[:1]
+    )
+
+
 def _text_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
     for needle, rule in index.by_text(one.text, case.products):
         product = next((p for p in case.products if f"{p}|{needle}" in rule.texts), "")
-        strength: Strength = "decisive" if product else "strong"
+        language = rule.cause == "bug" and _of_the_language(one)
+        strength: Strength = "decisive" if product or language else "strong"
         who = index.labels.get(product) or one.type or "the message"
         said = f"{who} says {needle.strip()!r}"
         yield rule, Fact("message", product or one.type, needle, strength, f"{source}.value", said)

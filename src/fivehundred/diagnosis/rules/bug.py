@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
-from fivehundred.diagnosis.seen import attacks, inputs, peers, places, resources
+from fivehundred.diagnosis.seen import bombs, inputs, peers, places, resources, variables
 from fivehundred.diagnosis.told import language
 from fivehundred.diagnosis.told import peers as told
 
@@ -59,263 +59,6 @@ connection_leak = Rule(
     nots=(Veto("overload by traffic", peers.pool_leaks, "no running request holds the connections"),),
 )
 
-idle_transaction = Rule(
-    id="bug.idle_transaction",
-    cause="bug",
-    transient="clears",
-    because="the code left a transaction open while it did something else",
-    advice="end the transaction before slow work; do not hold it over calls to other services",
-    until="a new transaction is begun",
-    tell=told.server_state,
-    source=f"{_postgres}, 25P03",
-    sqlstates=("25P03",),
-    texts=("postgresql|idle-in-transaction timeout",),
-)
-
-aborted = Rule(
-    id="bug.transaction_aborted",
-    cause="bug",
-    transient="no",
-    because="the code went on with a transaction in which a statement had already failed",
-    advice="the first error matters: look for it above; roll back after it, or use a savepoint",
-    until=_fixed,
-    tell=told.server_state,
-    source=f"{_postgres}, 25P02; SQLAlchemy PendingRollbackError; Django TransactionManagementError",
-    sqlstates=("25P02", "25", "2D", "3B", "0B"),
-    classes=("sqlalchemy.PendingRollbackError", "django.TransactionManagementError", "sqlalchemy.InvalidRequestError"),
-    texts=("|current transaction is aborted",),
-    confirms=places.earlier_database_error,
-)
-
-detached = Rule(
-    id="bug.detached_object",
-    cause="bug",
-    transient="no",
-    because="an object of the database layer is used after its session was closed, or outside of its context",
-    advice=(
-        "load the relation beforehand (selectinload, select_related), or keep the session open for as "
-        "long as it is needed"
-    ),
-    until=_fixed,
-    source="SQLAlchemy documentation, errors bhk3 and xd2s",
-    classes=(
-        "sqlalchemy.DetachedInstanceError",
-        "sqlalchemy.MissingGreenlet",
-        "sqlalchemy.ObjectDeletedError",
-        "sqlalchemy.StaleDataError",
-        "sqlalchemy.ResourceClosedError",
-        "sqlalchemy.UnmappedInstanceError",
-        "sqlalchemy.ObjectNotExecutableError",
-        "sqlalchemy.NoResultFound",
-        "sqlalchemy.MultipleResultsFound",
-        "sqlalchemy.CompileError",
-        "sqlalchemy.ArgumentError",
-        "sqlalchemy.StatementError",
-        "sqlalchemy.InvalidRequestError",
-        "django.SynchronousOnlyOperation",
-        "django.FieldError",
-        "django.FieldDoesNotExist",
-        "django.ObjectDoesNotExist",
-        "django.MultipleObjectsReturned",
-        "django.EmptyResultSet",
-        "django.AppRegistryNotReady",
-    ),
-)
-
-statement = Rule(
-    id="bug.statement",
-    cause="bug",
-    transient="no",
-    because="the code sends a statement that the database cannot understand",
-    advice="correct the statement at the named line",
-    until=_fixed,
-    tell=told.statement,
-    source=f"{_postgres}, class 42; MySQL 1064 and kin; SQLite 'syntax error'",
-    told_apart="SQL injection: no value of the request stands in the statement",
-    sqlstates=("42", "07", "26", "34", "24", "0A", "54", "0", "2F", "38", "39", "21"),
-    mysql=(
-        1064,
-        1065,
-        1052,
-        1055,
-        1056,
-        1058,
-        1066,
-        1093,
-        1109,
-        1111,
-        1136,
-        1140,
-        1149,
-        1222,
-        1235,
-        1241,
-        1242,
-        1247,
-        1248,
-        1318,
-        1582,
-        1584,
-    ),
-    sqlite=("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_RANGE", "SQLITE_NOLFS"),
-    classes=(
-        "psycopg.ProgrammingError",
-        "psycopg2.ProgrammingError",
-        "sqlite3.ProgrammingError",
-        "pymysql.ProgrammingError",
-        "MySQLdb.ProgrammingError",
-        "mysql.ProgrammingError",
-        "asyncpg.InterfaceError",
-        "psycopg.InterfaceError",
-        "sqlalchemy.ProgrammingError",
-        "django.ProgrammingError",
-        "redis.NoScriptError",
-        "redis.ResponseError",
-        "redis.DataError",
-        "pymongo.OperationFailure",
-        "pymongo.InvalidOperation",
-        "pymongo.ConfigurationError",
-        "bson.InvalidDocument",
-        "pymongo.InvalidDocument",
-        "elasticsearch.RequestError",
-        "elasticsearch.BadRequestError",
-    ),
-    texts=(
-        "sqlite|syntax error",
-        "sqlite|unrecognized token",
-        "sqlite|incomplete input",
-        "sqlite|no such function",
-        "sqlite|Incorrect number of bindings",
-        "sqlite|ambiguous column name",
-        "sqlite|wrong number of arguments to function",
-        'sqlite|table "',
-        "sqlite|values for ",
-        "sqlite|SELECTs to the left and right",
-        "sqlite|misuse of aggregate",
-        "sqlite|You can only execute one statement",
-        "redis|WRONGTYPE",
-        "redis|ERR ",
-        "|You have an error in your SQL syntax",
-        "postgresql|syntax error at or near",
-    ),
-    when=places.misspelt_name,
-    confirms=attacks.statement_is_constant,
-    nots=(Veto("SQL injection", attacks.statement_is_constant, "the statement is constant"),),
-)
-
-duplicate = Rule(
-    id="bug.duplicate",
-    cause="bug",
-    transient="no",
-    because="the code stores what exists already and does not expect that",
-    advice="use an upsert, or answer 409; an idempotency key helps against double submits",
-    until="the code handles the existing row",
-    tell=told.constraint,
-    source=f"{_postgres}, 23505, 23P01; MySQL 1062; SQLite CONSTRAINT_UNIQUE; MongoDB 11000",
-    sqlstates=("23505", "23P01"),
-    mysql=(1062, 1022, 1586, 1169),
-    sqlite=("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"),
-    classes=("pymongo.DuplicateKeyError", "ActiveRecord.RecordNotUnique"),
-    texts=(
-        "sqlite|UNIQUE constraint failed",
-        "mysql|Duplicate entry",
-        "|duplicate key value violates",
-        "mongodb|E11000",
-    ),
-    confirms=places.statement_in_code,
-)
-
-foreign_key = Rule(
-    id="bug.foreign_key",
-    cause="bug",
-    transient="no",
-    because=(
-        "the code breaks a link between rows: it deletes a parent that has children, or names one that does not exist"
-    ),
-    advice="handle the children, or answer 409 or 404",
-    until="the code handles the linked rows",
-    tell=told.constraint,
-    source=f"{_postgres}, 23503, 23001; MySQL 1451, 1452; SQLite CONSTRAINT_FOREIGNKEY",
-    sqlstates=("23503", "23001"),
-    mysql=(1451, 1452, 1216, 1217),
-    sqlite=("SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_TRIGGER"),
-    classes=("django.ProtectedError", "django.RestrictedError"),
-    texts=(
-        "sqlite|FOREIGN KEY constraint failed",
-        "|a foreign key constraint fails",
-        "|violates foreign key constraint",
-    ),
-    confirms=places.statement_in_code,
-)
-
-constraint = Rule(
-    id="bug.constraint",
-    cause="bug",
-    transient="no",
-    because="the code stores a row that the schema forbids",
-    advice="validate before storing and answer 422; give the column a default if it may be absent",
-    until="the code validates the value",
-    tell=told.constraint,
-    source=f"{_postgres}, class 23 and 44; MySQL 1048, 1364, 3819; SQLite CONSTRAINT",
-    sqlstates=("23", "44", "P0", "27", "09"),
-    mysql=(1048, 1364, 3819, 4025, 1644, 1138, 1263),
-    sqlite=("SQLITE_CONSTRAINT", "SQLITE_MISMATCH"),
-    classes=(
-        "sqlalchemy.IntegrityError",
-        "django.IntegrityError",
-        "sqlite3.IntegrityError",
-        "psycopg.IntegrityError",
-        "psycopg2.IntegrityError",
-        "pymysql.IntegrityError",
-        "MySQLdb.IntegrityError",
-        "mysql.IntegrityError",
-        "pymongo.WriteError",
-        "pymongo.BulkWriteError",
-    ),
-    texts=("sqlite|constraint failed", "sqlite|may not be NULL"),
-    confirms=places.statement_in_code,
-)
-
-data = Rule(
-    id="bug.data",
-    cause="bug",
-    transient="no",
-    because="the code sends a value that the column or the type cannot hold",
-    advice="validate range, length and form of the value before it reaches the database; answer 422 or 404",
-    until="the code validates the value",
-    tell=told.server_state,
-    source=f"{_postgres}, class 22; MySQL 1264, 1292, 1365, 1366, 1406; drivers' DataError",
-    told_apart="a misconfigured encoding: the value itself is what the type forbids",
-    sqlstates=("22", "10"),
-    mysql=(1264, 1265, 1292, 1365, 1366, 1406, 1411, 1416, 1690, 3140, 3141, 3143, 1367, 1300),
-    sqlite=("SQLITE_TOOBIG",),
-    classes=(
-        "sqlalchemy.DataError",
-        "django.DataError",
-        "psycopg.DataError",
-        "psycopg2.DataError",
-        "asyncpg.DataError",
-        "pymysql.DataError",
-        "MySQLdb.DataError",
-        "mysql.DataError",
-        "sqlite3.DataError",
-        "sqlite3.InterfaceError",
-        "pymongo.DocumentTooLarge",
-        "bson.BSONError",
-        "sqlalchemy.NotSupportedError",
-    ),
-    texts=(
-        "|cannot contain NUL (0x00) characters",
-        "|contains NUL",
-        "sqlite|Error binding parameter",
-        "|Python int too large to convert to SQLite INTEGER",
-        "sqlite|string or blob too big",
-        "|can't adapt type",
-        "|cannot adapt type",
-    ),
-    confirms=inputs.value_in_request,
-)
-
 recursion = Rule(
     id="bug.recursion",
     cause="bug",
@@ -329,7 +72,7 @@ recursion = Rule(
     classes=("builtins.RecursionError", ".StackOverflowError", ".SystemStackError", ".StackOverflowException"),
     texts=("|Maximum call stack size exceeded", "|stack level too deep", "|maximum recursion depth exceeded"),
     confirms=places.frames_repeat,
-    vetoes=(Veto("a bug", attacks.nested_body),),
+    vetoes=(Veto("a bug", bombs.nested_body),),
 )
 
 deadlock = Rule(
@@ -467,7 +210,7 @@ none = Rule(
         "|null value",
     ),
     classes=(".NullPointerException", ".NullReferenceException"),
-    confirms=places.raised_in_application,
+    confirms=variables.show_it,
 )
 
 upstream_contract = Rule(
@@ -477,6 +220,7 @@ upstream_contract = Rule(
     because="another service answered in a form that the code does not expect",
     advice="validate the other service's answer (status, content type, fields) before using it",
     until="the code accepts the new form or the service restores the old one",
+    tell=told.upstream_contract,
     source="the failing frame reads the answer of another service",
     told_apart="a regression of ours: our code did not change",
     when=places.reads_upstream_answer,
@@ -511,10 +255,11 @@ input_unchecked = Rule(
     because="the code trusts a value of the request that it cannot use",
     advice="validate the value and answer 422 (or 404)",
     until="the code validates the value",
+    tell=language.input_unchecked,
     source="the text in the exception equals a value of the request",
     told_apart="an attack: the value carries no signature of one",
     when=inputs.input_unchecked,
-    confirms=places.raised_in_application,
+    confirms=inputs.failed_on_it,
     nots=(Veto("an attack", inputs.value_is_harmless),),
 )
 
@@ -620,7 +365,7 @@ code = Rule(
         "runtime.Error",
     ),
     errnos=("EISDIR", "EEXIST", "EBADF", "EINVAL", "ENAMETOOLONG", "ENOTEMPTY"),
-    confirms=places.raised_in_application,
+    confirms=variables.show_it,
 )
 
 group = Rule(

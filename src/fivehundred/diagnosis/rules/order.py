@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fivehundred.diagnosis.rules import bug, database, misconfiguration, overload, security
+from fivehundred.diagnosis.rules import bug, database, misconfiguration, network, overload, security, statements
 from fivehundred.diagnosis.rules.base import Rule
 
 sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
@@ -58,7 +58,7 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             misconfiguration.database_limits,
             bug.connection_leak,
             overload.pool,
-            bug.idle_transaction,
+            statements.idle_transaction,
             database.starting,
             database.damaged,
             database.conflict,
@@ -74,18 +74,18 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             misconfiguration.missing_library,
             bug.own_import,
             misconfiguration.missing_module,
-            misconfiguration.tls_expired,
-            misconfiguration.tls_not_yet,
-            misconfiguration.tls_host,
-            misconfiguration.tls_unknown,
-            misconfiguration.tls_other,
-            misconfiguration.name_unknown,
-            misconfiguration.resolver_down,
+            network.tls_expired,
+            network.tls_not_yet,
+            network.tls_host,
+            network.tls_unknown,
+            network.tls_other,
+            network.name_unknown,
+            network.resolver_down,
             misconfiguration.time_zones,
             misconfiguration.locale,
             misconfiguration.template,
             misconfiguration.settings,
-            misconfiguration.port,
+            network.port,
             misconfiguration.credentials,
             misconfiguration.never_reached,
         ),
@@ -112,15 +112,15 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
     (
         "Statements and data",
         (
-            bug.aborted,
+            statements.aborted,
             bug.race,
             database.schema,
-            bug.duplicate,
-            bug.foreign_key,
-            bug.constraint,
-            bug.data,
-            bug.statement,
-            bug.detached,
+            statements.duplicate,
+            statements.foreign_key,
+            statements.constraint,
+            statements.data,
+            statements.statement,
+            statements.detached,
         ),
     ),
     (

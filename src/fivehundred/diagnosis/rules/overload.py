@@ -320,6 +320,7 @@ upstream_busy = Rule(
     because="another service is overloaded and turned our call away",
     advice="obey its Retry-After, call it less often, keep its answers in a cache",
     until="the other service has recovered",
+    tell=told.upstream_busy,
     source="RFC 9110 section 15.6.4, RFC 6585 section 4 (503, 429); vendors' throttling codes",
     replies=(
         "429",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
-from fivehundred.diagnosis.seen import attacks, past, peers
+from fivehundred.diagnosis.seen import attacks, bombs, past, peers
 
 _cwe = "Common Weakness Enumeration"
 
@@ -18,9 +18,9 @@ bomb = Rule(
     told_apart="ordinary overload: a tiny body holds many entities or anchors",
     classes=("defusedxml.DefusedXmlException",),
     texts=("|limit on input amplification factor", "|EntitiesForbidden", "|Detected an entity reference loop"),
-    when=attacks.document_bomb,
-    confirms=attacks.document_signature,
-    nots=(Veto("ordinary overload", attacks.document_signature, "the body itself is small"),),
+    when=bombs.document_bomb,
+    confirms=bombs.document_signature,
+    nots=(Veto("ordinary overload", bombs.document_signature, "the body itself is small"),),
 )
 
 decompression = Rule(
@@ -32,7 +32,7 @@ decompression = Rule(
     until="the memory has been given back",
     source=f"{_cwe} 409",
     classes=("PIL.DecompressionBombError", "PIL.DecompressionBombWarning"),
-    when=attacks.decompression_bomb,
+    when=bombs.decompression_bomb,
     confirms=attacks.request_has_body,
 )
 
@@ -45,8 +45,8 @@ regex = Rule(
     until="the worker has been restarted",
     source=f"{_cwe} 1333",
     told_apart="overload by traffic: the stack stands in the regular expression",
-    when=attacks.stuck_in_pattern,
-    nots=(Veto("CPU overload by traffic", attacks.stuck_in_pattern, "one request's pattern took the time"),),
+    when=bombs.stuck_in_pattern,
+    nots=(Veto("CPU overload by traffic", bombs.stuck_in_pattern, "one request's pattern took the time"),),
 )
 
 nesting = Rule(
@@ -57,7 +57,7 @@ nesting = Rule(
     advice="bound the depth (and size) of bodies and answer 400",
     until="the code bounds the depth",
     source=f"{_cwe} 674",
-    when=attacks.nested_body,
+    when=bombs.nested_body,
     confirms=attacks.request_has_body,
 )
 
@@ -198,7 +198,7 @@ external_entity = Rule(
     advice="parse with external entities switched off",
     until="the parser ignores external entities",
     source=f"{_cwe} 611",
-    when=attacks.external_entity,
+    when=bombs.external_entity,
 )
 
 ldap = Rule(

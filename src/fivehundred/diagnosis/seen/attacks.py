@@ -22,7 +22,7 @@ Facts = Iterator[Fact]
 shown_chars: Final = 60  # of a request's value in a sentence
 
 
-def _taint(one: Input, place: str, strength: Strength = "decisive", *, against: bool = False) -> Fact:
+def standing(one: Input, place: str, strength: Strength = "decisive", *, against: bool = False) -> Fact:
     value = one.value.strip()
     shown = value if len(value) <= shown_chars else value[: shown_chars - 1] + "…"
     text = f"the value of {one.label} ({shown!r}) stands in {place}"
@@ -53,26 +53,26 @@ def sql_injected(case: Case) -> Facts:
     for _, statement in statements.of(case):
         for one in taint.standing_in(case.inputs, statement, 2):
             if re.search(taint.sql_signature, one.value) and not statements.is_whole(one.value, statement):
-                yield _taint(one, "the failing statement")
+                yield standing(one, "the failing statement")
                 return
     for frame, inserted in statements.built(case):
         for one in case.inputs:
             if re.search(taint.sql_signature, one.value) and _is_inserted(one, inserted, frame):
-                yield _taint(one, f"the statement that {place(frame)} puts together")
+                yield standing(one, f"the statement that {place(frame)} puts together")
                 return
     # SQLite and MySQL name only the token at which they stopped: the rest of a quoted value
     for token in statements.stopped_at(case):
         for one in case.inputs:
             tail = re.split(r"['\"]", one.value, maxsplit=1)
             if len(tail) > 1 and tail[1].strip()[:1] and tail[1].strip().startswith(token[:40]):
-                yield _taint(one, f"the failing statement, which broke off at {token[:40]!r}", "strong")
+                yield standing(one, f"the failing statement, which broke off at {token[:40]!r}", "strong")
                 return
             if (
                 token[:1] in "'\""
                 and token[:1] in one.value
                 and one.value.rstrip().endswith(token[1:20].rstrip("'\"") or token[:1])
             ):
-                yield _taint(one, f"the failing statement, which broke off at {token[:40]!r}", "strong")
+                yield standing(one, f"the failing statement, which broke off at {token[:40]!r}", "strong")
                 return
 
 
@@ -140,11 +140,11 @@ def template_injected(case: Case) -> Facts:
         if frame is not None and re.search(_constant_template, before(frame), re.DOTALL):
             return
         if frame is not None:
-            yield _taint(one, f"a template made at {frame.filename}:{frame.lineno}")
+            yield standing(one, f"a template made at {frame.filename}:{frame.lineno}")
             return
         holder = next((f for f in case.frames if _held(one.value, f.vars) or one.value.strip() in f.context_line), None)
         if holder is not None or one.value.strip() in case.text:
-            yield _taint(one, "the failing template")
+            yield standing(one, "the failing template")
             return
 
 
@@ -191,10 +191,10 @@ def command_injected(case: Case) -> Facts:
         if len(value) > 1 and re.search(taint.shell_signature, value):
             escaped = value.encode("unicode_escape").decode()
             if any(value in c or escaped in c for c in commands):
-                yield _taint(one, "the failing command")
+                yield standing(one, "the failing command")
                 return
             if frame is not None:
-                yield _taint(one, f"the shell command at {frame.filename}:{frame.lineno}", "strong")
+                yield standing(one, f"the shell command at {frame.filename}:{frame.lineno}", "strong")
                 return
 
 
@@ -226,7 +226,7 @@ def code_evaluated(case: Case) -> Facts:
             and one.where in ("query", "body", "path")
             and (_held_exactly(value, case) or value in case.text or _is_inserted(one, line, frame))
         ):
-            yield _taint(one, f"what is evaluated at {place(frame)}")
+            yield standing(one, f"what is evaluated at {place(frame)}")
             return
 
 
@@ -289,176 +289,6 @@ def yaml_object_tag(case: Case) -> Facts:
             return
 
 
-# ---- bombs ---------------------------------------------------------------------------------------
-
-_parsers: Final = ("xml", "lxml", "expat", "pyexpat", "yaml", "ruamel", "defusedxml", "xmltodict", "bs4")
-
-
-def document_signature(case: Case) -> Facts:
-    for one in case.inputs:
-        value = one.value
-        if "<!ENTITY" in value:
-            yield Fact(
-                "taint",
-                one.label,
-                "<!ENTITY",
-                "strong",
-                f"request.{one.where}",
-                f"{one.label} declares {value.count('<!ENTITY')} entities",
-                None,
-                True,
-            )
-            return
-        anchors, aliases = len(re.findall(r"[-:,\[] ?&\w+", value)), len(re.findall(r"[-:,\[] ?\*\w+", value))
-        if anchors >= 2 and aliases >= 6:
-            yield Fact(
-                "taint",
-                one.label,
-                "anchors",
-                "strong",
-                f"request.{one.where}",
-                f"{one.label} repeats {anchors} anchors {aliases} times",
-                None,
-                True,
-            )
-            return
-
-
-def document_bomb(case: Case) -> Facts:
-    used_up = any(one.named("MemoryError", "RecursionError", "TimeoutError", "SystemExit") for one in case.raised)
-    if not used_up:
-        return
-    parsing = [f for f in case.frames if root(f) in _parsers]
-    reads = next(
-        (
-            f
-            for f in application(case.frames)
-            if re.search(r"yaml\.|[eE]tree|xml|fromstring|minidom|sax", f.context_line)
-        ),
-        None,
-    )
-    if used_up and (parsing or reads is not None) and any(True for _ in document_signature(case)):
-        name = root(parsing[-1]) if parsing else "the parser"
-        yield Fact("frame", name, name, "decisive", "frames", f"memory, depth or time ran out below {name}")
-    # where the document has unfolded already, whatever walks over it fails
-    elif used_up and any(True for _ in document_signature(case)) and case.app_frame is not None:
-        yield Fact(
-            "frame",
-            "document",
-            "unfolded",
-            "strong",
-            "frames",
-            "memory, depth or time ran out on what was parsed from it",
-        )
-
-
-def external_entity(case: Case) -> Facts:
-    parsing = any(root(f) in _parsers for f in case.frames) or any(
-        one.roots & {"xml", "lxml", "defusedxml"} for one in case.raised
-    )
-    if not parsing:
-        return
-    for one in case.inputs:
-        found = re.search(r"<!(?:ENTITY|DOCTYPE)[^>]{0,300}\b(?:SYSTEM|PUBLIC)\b", one.value)
-        if found:
-            yield Fact(
-                "taint",
-                one.label,
-                "<!ENTITY SYSTEM",
-                "decisive",
-                f"request.{one.where}",
-                f"{one.label} declares an external entity",
-            )
-            yield Fact("frame", "xml", "parser", "strong", "frames", "the XML parser failed on it")
-            return
-
-
-_unpacks: Final = r"zlib\.|gzip\.|decompress|bz2\.|lzma\.|zipfile|tarfile|brotli|zstd|Image\.open"
-
-
-def decompression_bomb(case: Case) -> Facts:
-    if not any(one.named("MemoryError") or one.errno == "ENOMEM" for one in case.raised):
-        return
-    inner = [
-        f
-        for f in case.frames
-        if root(f) in ("zlib", "gzip", "bz2", "lzma", "zipfile", "brotli", "PIL", "_compression", "tarfile")
-    ]
-    frame = next((f for f in application(case.frames) if re.search(_unpacks, f.context_line)), None)
-    if inner or frame is not None:
-        at = f"{frame.filename}:{frame.lineno}" if frame is not None else root(inner[-1])
-        request = case.event.request
-        strength: Strength = (
-            "decisive" if request is not None and request.method in ("POST", "PUT", "PATCH") else "strong"
-        )
-        yield Fact("frame", "decompression", at, strength, "frames", f"memory ran out while decompressing at {at}")
-
-
-def nested_body(case: Case) -> Facts:
-    if not any(one.named("RecursionError") or "recursion" in one.text.lower() for one in case.raised):
-        return
-    parser = any(
-        root(f) in ("json", "simplejson", "ujson", "orjson", "yaml", "xml", "ast", "msgpack", "tomllib")
-        for f in case.frames[-20:]
-    )
-    frame = next(
-        (f for f in application(case.frames) if re.search(r"json|\.loads?\(|parse|literal_eval", f.context_line)), None
-    )
-    request = case.event.request
-    data = request.data if request is not None else None
-    deep = (isinstance(data, str) and re.search(r"(?:[\[{(]\s*){50}|(?:\{\"[^\"]{0,20}\":){20}", data) is not None) or (
-        isinstance(data, list | dict) and _depth(data) >= 50
-    )
-    if deep and (parser or frame is not None):
-        yield Fact(
-            "taint", "body", "nested", "decisive", "request.data", "the body nests dozens of levels deep", None, True
-        )
-
-
-def _depth(value: object) -> int:
-    depth = 0
-    while isinstance(value, list | dict) and value and depth < 200:
-        value = value[0] if isinstance(value, list) else next(iter(value.values()))
-        depth += 1
-    return depth
-
-
-def stuck_in_pattern(case: Case) -> Facts:
-    innermost = case.frames[-1:] or []
-    pattern_error = any(one.roots & {"re"} and one.named("error", "PatternError") for one in case.raised)
-    if pattern_error or not innermost:
-        return
-    tail = [f for f in case.frames[-6:] if root(f) in ("re", "regex", "_sre", "sre_compile")]
-    stopped = any(
-        one.named("SystemExit", "TimeoutError", "SoftTimeLimitExceeded", "JobTimeoutException") or "imeout" in one.type
-        for one in case.raised
-    )
-    frame = next(application(case.frames), None)
-    calls = frame is not None and re.search(
-        r"\bre\.\w+\(|\.(?:match|search|fullmatch|sub|findall|split)\(", frame.context_line
-    )
-    if stopped and (tail or (calls and _signal_like(case))):
-        at = f" at {frame.filename}:{frame.lineno}" if frame is not None else ""
-        yield Fact(
-            "frame", "re", "re", "decisive", "frames", f"the time ran out inside a regular expression{at}", None, True
-        )
-        longest = max(case.inputs, key=lambda one: len(one.value), default=None)
-        if (
-            longest is not None
-            and len(longest.value) >= 20
-            and len(set(longest.value)) <= max(4, len(longest.value) // 5)
-        ):
-            yield _taint(longest, "the text it was matched against, long and repetitive", "strong", against=True)
-
-
-def _signal_like(case: Case) -> bool:
-    """The frames end in a handler that was called from outside: a signal, an abort."""
-    return any(
-        f.function in ("handle_abort", "handler", "_handler", "on_alarm", "alarm", "_timeout", "timeout_handler")
-        for f in case.frames[-3:]
-    )
-
-
 # ---- paths, addresses, operators, headers --------------------------------------------------------
 
 
@@ -486,7 +316,7 @@ def path_traversed(case: Case) -> Facts:
             or value.replace("\\", "\\\\") in paths
             or (value.lstrip("./\\") in paths and len(value) > 8)
         ):
-            yield _taint(one, "the path that failed")
+            yield standing(one, "the path that failed")
             return
 
 
@@ -516,7 +346,7 @@ def _asked_hosts(case: Case) -> Iterator[tuple[Input, str]]:
 def address_from_request(case: Case) -> Facts:
     for one, host in _asked_hosts(case):
         if host in case.address or host in case.text:
-            yield _taint(one, "the address that was called")
+            yield standing(one, "the address that was called")
             return
 
 
@@ -528,12 +358,12 @@ def internal_address_asked(case: Case) -> Facts:
         scheme = re.match(r"(file|gopher|dict|ftp|ldap|jar):/*(/[^?#]{1,500})", one.value.strip(), re.IGNORECASE)
         if scheme and opens and (scheme[2] in case.text or one.value.strip() in case.text):
             opened = f"the address that was opened, with the scheme {scheme[1]}, which is not the web's"
-            yield _taint(one, opened, against=True)
+            yield standing(one, opened, against=True)
             return
     for one, host in _asked_hosts(case):
         called = host in case.address or host in case.text or _held_exactly(host, case)
         if called and (case.peer == "http" or any(e.errno for e in case.raised)) and _internal(host):
-            fact = _taint(one, f"the address that was called, and {host} is internal", against=True)
+            fact = standing(one, f"the address that was called, and {host} is internal", against=True)
             yield fact
             return
 
@@ -630,7 +460,7 @@ def filter_injected(case: Case) -> Facts:
         if re.search(taint.filter_signature, one.value) and (
             one.value.strip() in case.text or _held_exactly(one.value.strip(), case)
         ):
-            yield _taint(one, "the failing filter")
+            yield standing(one, "the failing filter")
             return
 
 

@@ -80,7 +80,17 @@ def value_is_harmless(case: Case) -> Facts:
             return
 
 
-_refusals: Final = ("ValueError", "KeyError", "OverflowError", "InvalidOperation", "IndexError", "TypeError", "error")
+_refusals: Final = (
+    *("ValueError", "KeyError", "OverflowError", "InvalidOperation", "IndexError", "TypeError", "error"),
+    *(
+        "FileNotFoundError",
+        "NotADirectoryError",
+        "IsADirectoryError",
+        "TemplateNotFound",
+        "InvalidURL",
+        "MissingSchema",
+    ),
+)
 _parsers: Final = (
     *("ParseError", "ParserError", "ScannerError", "ReaderError", "XMLSyntaxError", "JSONDecodeError", "BadZipFile"),
     *("UnicodeDecodeError", "BadGzipFile", "UnidentifiedImageError", "Error"),
@@ -100,6 +110,13 @@ def input_unchecked(case: Case) -> Facts:
             kind = next(one.type for one in case.raised if one.named(*_parsers))
             text = f"{kind}: what the request brought cannot be parsed"
             yield Fact("frame", fact.subject, "request", "strong", "frames", text)
+
+
+def failed_on_it(case: Case) -> Facts:
+    """The exception itself, beside the input that it speaks of."""
+    one = next((one for one in reversed(case.raised) if one.type), None)
+    if one is not None:
+        yield Fact("class", one.type, one.type, "strong", f"exception[{one.number}].type", f"{one.type} was raised")
 
 
 def name_came_from_request(case: Case) -> Facts:

@@ -40,13 +40,14 @@ def _probe_facts(case: Case, states: tuple[str, ...], words: str, *, against: bo
         state = probe.get("state")
         if state in states:
             code = f" ({probe['code']})" if probe.get("code") else ""
+            said = "refuses our probe too" if state == "refused" else words
             yield Fact(
                 "probe",
                 str(probe.get("peer") or case.address)[:200],
                 str(state),
                 "decisive",
                 f"contexts.fivehundred.probes[{number}]",
-                f"{str(probe.get('peer') or 'it')[:200]} {words}{code}",
+                f"{str(probe.get('peer') or 'it')[:200]} {said}{code}",
                 _number(probe.get("at")),
                 against,
             )

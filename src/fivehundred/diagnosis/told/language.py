@@ -18,9 +18,26 @@ def tell(case: Case) -> Told:
     one = decisive(case)
     if one is None:
         return Told()
+    if _raised_by_hand(case):
+        return unhandled(case)
     because, advice = _clause(one, case.app_frame)
     at = f" at {place(case.app_frame)}" if case.app_frame is not None else ""
     return Told(because, fact_of(one, case), f"{advice}{at}" if advice else "")
+
+
+def input_unchecked(case: Case) -> Told:
+    """The request's field and its value."""
+    found = case.found.get("fivehundred.diagnosis.seen.inputs.input_unchecked", ())
+    one = decisive(case)
+    if not found or one is None:
+        return Told()
+    at = f" at {place(case.app_frame)}" if case.app_frame is not None else ""
+    if found[0].kind != "input":
+        because = "the code cannot read what the request brought, and does not expect that"
+        return Told(because, fact_of(one, case), f"catch {one.type}{at} and answer 400 or 422")
+    label = found[0].subject
+    because = f"{label} is {found[0].value!r}, which the code does not expect"
+    return Told(because, fact_of(one, case), f"validate {label}{at} and answer 422 (or 404)")
 
 
 def unhandled(case: Case) -> Told:
@@ -30,10 +47,13 @@ def unhandled(case: Case) -> Told:
         return Told()
     at = f" at {place(case.app_frame)}" if case.app_frame is not None else ""
     said = plain(one.text, 100)
-    because = f"{one.type} is raised and nothing handles it"
-    return Told(
-        because, fact_of(one, case) + (f": {said}" if said else ""), f"handle {one.type}{at}, or answer what it means"
-    )
+    because = f"the code raises {one.type} and nothing handles it" + (f" ({said})" if said else "")
+    return Told(because, fact_of(one, case), f"handle {one.type}{at}, or answer the status that it means")
+
+
+def _raised_by_hand(case: Case) -> bool:
+    frame = case.app_frame
+    return frame is not None and frame.context_line.lstrip().startswith("raise ")
 
 
 def decisive(case: Case) -> Raised | None:
@@ -88,8 +108,8 @@ def _none_attribute(m: re.Match[str], frame: Frame | None) -> Made:
 
 def _no_attribute(m: re.Match[str], frame: Frame | None) -> Made:
     owner = _asked_of(frame, m[2])
-    what = f"{owner} is a {m[1]}, which" if owner and owner != m[1] else f"a {m[1]}"
-    return f"{what} has no attribute {m[2]}", f"correct the name {m[2]}, or what {owner or 'the variable'} holds,"
+    what = f"{owner} is {_a(m[1])}, which" if owner and owner != m[1] else _a(m[1])
+    return f"{what} has no attribute {m[2]}", f"correct .{m[2]}, or what {owner or 'the variable'} holds,"
 
 
 def _none_item(m: re.Match[str], frame: Frame | None) -> Made:
@@ -149,7 +169,7 @@ _texts: Final[tuple[tuple[re.Pattern[str], _Maker], ...]] = tuple(
         (r"(\w+\(\)) got an unexpected keyword argument '(\w+)'",
          _fixed(r"\1 is called with \2, which it does not take", r"correct the argument \2")),
         (r"(\w+\(\)) takes (.{1,40}?) positional arguments? but (\d+) (?:was|were) given",
-         _fixed(r"\1 takes \2 arguments and is given \3", "correct the call")),
+         _fixed(r"\1 is given \3 arguments and takes \2", "correct the call")),
         (r"'coroutine' object|coroutine object|was never awaited",
          _fixed("a coroutine is used without being awaited", "await the call")),
         (r"object (\w+) can't be used in 'await' expression",
@@ -223,7 +243,7 @@ _types: Final[dict[str, Made]] = {
         "correct the name, or what the variable holds,",
     ),
     "TypeError": ("the code uses a value of the wrong type", "correct the type of the value"),
-    "ValueError": ("the code uses a value that its type allows and the operation does not", "validate the value"),
+    "ValueError": ("a value does not fit what is done with it", "validate the value"),
     "ValidationError": ("the code makes an object from values that its model forbids", "validate the values"),
 }
 

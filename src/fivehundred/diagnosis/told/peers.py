@@ -9,6 +9,7 @@ from fivehundred.diagnosis import statements
 from fivehundred.diagnosis.conditions import name_of
 from fivehundred.diagnosis.frames import name_of as function_of
 from fivehundred.diagnosis.frames import place
+from fivehundred.diagnosis.told import language
 from fivehundred.diagnosis.told.base import Told, plain
 
 if TYPE_CHECKING:
@@ -48,6 +49,30 @@ def _function(case: Case) -> str:
 def server_state(case: Case) -> Told:
     """What a database answered, by its code."""
     return Told(fact=answered(case))
+
+
+def denied(case: Case) -> Told:
+    """Who is not let in, or what is not allowed."""
+    text = "\n".join(one.text for one in case.raised)
+    who = named(case)
+    for pattern, clause, advice in _denials:
+        found = re.search(pattern, text)
+        if found:
+            return Told(clause.format(who, found[1]), answered(case), advice.format(found[1]))
+    return Told(fact=answered(case))
+
+
+_denials: Final = (
+    (r'role "([^"]{1,80})" does not exist', "{0} has no role {1}", "create the role {0}, or correct the user's name"),
+    (r'role "([^"]{1,80})" is not permitted', "{0} does not let the role {1} log in", "give {0} the right to log in"),
+    (r'authentication failed for user "([^"]{1,80})"', "{0} refuses {1}'s password", "correct the password for {0}"),
+    (r"Access denied for user '([^']{1,80})'", "{0} refuses the user {1}", "correct the password or rights of {0}"),
+    (r"permission denied for (?:table|relation|schema|sequence|function|view) (\S{1,80})",
+     "{0} does not let this user touch {1}", "grant this user the right to {0}"),
+    (r'no pg_hba.conf entry for host "([^"]{1,80})"', "{0} lets nobody in from {1}",
+     "allow {0} in pg_hba.conf, or connect through an allowed address"),
+    (r"(NOAUTH|Authentication required)", "{0} wants a password and got none", "set the password of the data store"),
+)  # fmt: skip
 
 
 def answered(case: Case) -> str:
@@ -110,6 +135,28 @@ def upstream(case: Case) -> Told:
     if code == "ECONNREFUSED":
         return Told(f"{who}, which it calls, is down", f"it refuses connections ({code})", f"look whether {who} runs")
     return Told(f"{who}, which it calls, cannot be reached") if case.address else Told()
+
+
+def upstream_contract(case: Case) -> Told:
+    code = _reply(case)
+    one = language.decisive(case)
+    frame = case.app_frame
+    who = case.address or "another service"
+    at = f" at {place(frame)}" if frame is not None else ""
+    fact = f"{who} answered {code}" if code else language.fact_of(one, case) if one is not None else ""
+    because = f"{who} answered {code}, which the code does not expect" if code else ""
+    said = because or f"{who} answered in a form that the code does not expect"
+    return Told(said, fact, f"validate the answer of {who} (status, content type, fields){at} before using it")
+
+
+def upstream_busy(case: Case) -> Told:
+    code, who = _reply(case), case.address or "another service"
+    return Told(f"{who}, which it calls, answered {code}: it is overloaded or failing itself") if code else Told()
+
+
+def _reply(case: Case) -> str:
+    found = (fact for facts in case.clues.values() for fact in facts if fact.kind == "reply")
+    return next((fact.value for fact in found), "")
 
 
 def upstream_slow(case: Case) -> Told:

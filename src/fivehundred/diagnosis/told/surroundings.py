@@ -100,3 +100,19 @@ def host_name(case: Case) -> Told:
     return Told(
         f"the host name {host} does not exist", advice=f"correct {host} in the configuration, or add it to the DNS"
     )
+
+
+def certificate(case: Case) -> Told:
+    """The host whose certificate it is."""
+    who = case.address
+    code = next((one.errno for one in case.raised if one.errno.startswith("X509_")), "")
+    if not who:
+        return nothing
+    clause = {
+        "X509_10": f"the certificate of {who} has expired",
+        "X509_62": f"the certificate that {who} shows was made for another host name",
+        "X509_64": f"the certificate that {who} shows was made for another address",
+    }.get(code, "")
+    if code in ("X509_2", "X509_18", "X509_19", "X509_20", "X509_21"):
+        clause = f"the certificate of {who} is signed by an authority that is not trusted here"
+    return Told(clause)
