@@ -1,7 +1,8 @@
 """The two processes of one Console: the lock that keeps it to one, and the digest child that is kept alive.
 
-``python -m fivehundred.console.processes DATA DAYS BYTES`` is the child. Its standard input is a pipe from its parent:
-when that ends, for whatever reason (even kill -9), the child finishes its batch and ends too, so that none is orphaned.
+``python -m fivehundred.console.processes DATA [DAYS BYTES]`` is the child. Its standard input is a pipe from its
+parent: when that ends, for whatever reason (even kill -9), the child finishes its batch and ends too, so that none is
+orphaned.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from fivehundred import limits
 from fivehundred.console.config import Config, Layout
 
 log = logging.getLogger("fivehundred.console.processes")
@@ -124,19 +126,20 @@ def _how(code: int) -> str:
 # ---- the child -----------------------------------------------------------------------------------
 
 
-def main(data: str, days: str, disk_bytes_max: str) -> int:
+def main(data: str, days: str = "", disk_bytes_max: str = "") -> int:
     from fivehundred.console import digest  # the parent needs none of what it loads
     from fivehundred.console.store.base import Retention
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     layout = Layout(Path(data))
+    rules = Retention(float(days or limits.retention_days), int(disk_bytes_max or limits.retention_bytes_max))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_end_with_parent, args=(stop,), daemon=True).start()
     os.nice(5)  # on a busy machine accepting goes before digesting: what is accepted can wait
     lock = Lock(layout.digest_lock, wait_s=_LOCK_WAIT_S)
     try:
-        digest.run(layout.root, stop, Retention(float(days), int(disk_bytes_max)))
+        digest.run(layout.root, stop, rules)
     finally:
         lock.release()
     return 0
