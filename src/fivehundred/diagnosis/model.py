@@ -24,7 +24,7 @@ step_names: tuple[StepName, ...] = get_args(StepName)
 class Fact:
     """One checked fact for or against a cause."""
 
-    kind: str  # from the table in diagnosis/facts.py, such as "errno", "sqlstate", "taint", "probe", "pool"
+    kind: str  # from the table in docs/reference/evidence.md: "errno", "sqlstate", "taint", "probe", "pool"
     subject: str  # what it is about: "127.0.0.1:5432", "DATABASE_URL", "query.q"
     value: str  # what was seen: "ECONNREFUSED", "53300"
     strength: Strength

@@ -33,9 +33,13 @@ def _rule(rule: Rule) -> str:
         lines.append(f"- Told apart from {rule.told_apart}.")
     for name, values in _codes(rule):
         lines.append(f"- {name}: {', '.join(f'`{value}`' for value in values)}")
-    lines.extend(f"- Vetoed as {veto.twin} by {_words(veto.find)}." for veto in rule.vetoes)
     if rule.when is not None:
-        lines.append(f"- Looks for: {_words(rule.when)}.")
+        lines.append(f"- Looks for: {_words(rule.when)}")
+    if rule.confirms is not None:
+        lines.append(f"- Confirmed by: {_words(rule.confirms)}")
+    if rule.excludes is not None:
+        lines.append(f"- Never certain without: {_words(rule.excludes)}")
+    lines.extend(f"- It is not {veto.twin} when: {_words(veto.find)}" for veto in rule.vetoes)
     lines.append(f"- Source: {rule.source}.\n")
     return "\n".join(lines)
 
@@ -53,7 +57,11 @@ def _codes(rule: Rule) -> list[tuple[str, list[str]]]:
 
 
 def _words(finder: object) -> str:
-    return str(getattr(finder, "__name__", "")).replace("_", " ")
+    """The first line of a finder's docstring says which fact it looks for; one without is a mistake."""
+    text = str(getattr(finder, "__doc__", None) or "").partition("\n")[0]
+    if not text:
+        raise ValueError(f"{finder} says nothing of the fact it looks for: give it a docstring")
+    return text
 
 
 if __name__ == "__main__":

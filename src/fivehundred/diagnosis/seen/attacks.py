@@ -30,6 +30,7 @@ def standing(one: Input, place: str, strength: Strength = "decisive", *, against
 
 
 def request_has_body(case: Case) -> Facts:
+    """The request brought a body."""
     request = case.event.request
     if request is not None and (
         request.data not in (None, "", {}, []) or request.header("content-length") not in ("", "0")
@@ -48,6 +49,7 @@ def request_has_body(case: Case) -> Facts:
 
 
 def sql_injected(case: Case) -> Facts:
+    """A value with SQL marks stands in the failing statement, or in the line that puts it together."""
     if not statements.about_a_statement(case):
         return
     for _, statement in statements.of(case):
@@ -90,6 +92,7 @@ def _is_inserted(one: Input, expressions: list[str], frame: Frame) -> bool:
 
 
 def statement_refused(case: Case) -> Facts:
+    """The database refused the statement for what it says."""
     for one in case.raised:
         if one.sqlstate or isinstance(one.code, str | int) or "syntax" in one.text or "near " in one.text:
             said = f"the database refused it: {plain(one.text, 80)}"
@@ -98,6 +101,7 @@ def statement_refused(case: Case) -> Facts:
 
 
 def statement_is_constant(case: Case) -> Facts:
+    """The failing statement is known and holds no value of the request."""
     found = list(statements.of(case))
     if not found:
         return
@@ -128,6 +132,7 @@ _constant_template: Final = (
 
 
 def template_injected(case: Case) -> Facts:
+    """A value with template marks stands in a template that the code put together."""
     engine = any(root(f) in ("jinja2", "mako", "django", "tornado", "chameleon") for f in case.frames) or any(
         one.roots & {"jinja2", "mako"} for one in case.raised
     )
@@ -158,6 +163,7 @@ def _held(value: str, values: object, depth: int = 3) -> bool:
 
 
 def template_engine_failed(case: Case) -> Facts:
+    """The template engine raised the error."""
     for one in case.raised:
         if one.roots & {"jinja2", "mako"} or any(root(f) in ("jinja2", "mako") for f in case.frames[-30:]):
             yield Fact(
@@ -172,6 +178,7 @@ def template_engine_failed(case: Case) -> Facts:
 
 
 def command_injected(case: Case) -> Facts:
+    """A value with shell marks stands in a command that a shell reads."""
     shell = any(one.named("CalledProcessError", "TimeoutExpired") for one in case.raised)
     frame = next(
         (
@@ -199,6 +206,7 @@ def command_injected(case: Case) -> Facts:
 
 
 def command_failed(case: Case) -> Facts:
+    """The command ended with an error or ran out of time."""
     for one in case.raised:
         if one.named("CalledProcessError", "TimeoutExpired"):
             yield Fact("class", one.type, one.type, "strong", f"exception[{one.number}].type", one.text[:160])
@@ -209,6 +217,7 @@ _evaluates: Final = r"\beval\(|\bexec\(|\bcompile\("
 
 
 def code_evaluated(case: Case) -> Facts:
+    """A value of the request stands in what the failing line evaluates (eval, exec, compile)."""
     made = [
         f
         for f in case.frames
@@ -247,6 +256,7 @@ _from_request: Final = (
 
 
 def unpickles_request(case: Case) -> Facts:
+    """The failing line unpickles what the request brought."""
     request = case.event.request
     if request is None:
         return
@@ -265,6 +275,7 @@ def unpickles_request(case: Case) -> Facts:
 
 
 def yaml_object_tag(case: Case) -> Facts:
+    """A YAML tag asks for Python or Ruby objects."""
     for one in case.raised:
         if re.search(r"tag:yaml\.org,2002:(?:python|ruby)/|!!python/", one.text):
             yield Fact(
@@ -293,6 +304,7 @@ def yaml_object_tag(case: Case) -> Facts:
 
 
 def path_traversed(case: Case) -> Facts:
+    """A value with "../", an absolute path or a NUL stands in the path that failed."""
     files = any(
         one.errno in ("ENOENT", "EACCES", "EISDIR", "ENOTDIR", "EPERM", "ENAMETOOLONG", "EINVAL") for one in case.raised
     )
@@ -321,6 +333,7 @@ def path_traversed(case: Case) -> Facts:
 
 
 def path_failed(case: Case) -> Facts:
+    """The operating system or the loader refused the path."""
     for one in case.raised:
         if one.errno or one.named("ValueError", "TemplateNotFound"):
             yield Fact("errno", "path", one.errno, "strong", f"exception[{one.number}]", one.text[:160])
@@ -344,6 +357,7 @@ def _asked_hosts(case: Case) -> Iterator[tuple[Input, str]]:
 
 
 def address_from_request(case: Case) -> Facts:
+    """The host that was called stands in a value of the request."""
     for one, host in _asked_hosts(case):
         if host in case.address or host in case.text:
             yield standing(one, "the address that was called")
@@ -351,6 +365,7 @@ def address_from_request(case: Case) -> Facts:
 
 
 def internal_address_asked(case: Case) -> Facts:
+    """The called address came with the request and is internal, or has a scheme that is not the web's."""
     opens = any(root(f) in ("urllib", "requests", "httpx", "pycurl") for f in case.frames)
     for one in case.inputs:
         if ":/" not in one.value:
@@ -381,6 +396,7 @@ def _internal(host: str) -> bool:
 
 
 def operator_injected(case: Case) -> Facts:
+    """A field of the request has a name that begins with "$", and a filter failed."""
     names = (one.name for one in case.inputs if one.where in ("query", "body"))
     name = next((n for n in names if "$" in n and re.search(r"(?:^|[.\[])\$\w+", n)), "")
     if not name or not any(
@@ -400,6 +416,7 @@ def operator_injected(case: Case) -> Facts:
 
 
 def operator_met_database(case: Case) -> Facts:
+    """The failing operation is a filter of MongoDB, or builds one."""
     if any(one.roots & {"pymongo", "bson", "motor", "mongoengine"} for one in case.raised) or any(
         root(f) in ("pymongo", "bson", "motor", "mongoengine", "mongomock") for f in case.frames
     ):
@@ -425,6 +442,7 @@ def operator_met_database(case: Case) -> Facts:
 
 
 def header_injected(case: Case) -> Facts:
+    """A value with a line end met an error about headers, addresses or control characters."""
     words = r"[Hh]eader|newline|line ?feed|CR|LF|control character|URL can't contain|[Ii]llegal|Invalid character"
     failed = next((one for one in case.raised if re.search(words, one.text)), None)
     if failed is None:
@@ -449,6 +467,7 @@ def header_injected(case: Case) -> Facts:
 
 
 def filter_injected(case: Case) -> Facts:
+    """A value with marks of that language stands in a refused LDAP filter or XPath."""
     ldap = any(
         one.roots & {"ldap", "ldap3"} or one.named("XPathEvalError", "XPathSyntaxError", "LDAPInvalidFilterError")
         for one in case.raised
@@ -468,6 +487,7 @@ def filter_injected(case: Case) -> Facts:
 
 
 def token_sent(case: Case) -> Facts:
+    """The request brought a token or signed value."""
     request = case.event.request
     if request is None:
         return

@@ -19,6 +19,7 @@ _parsers: Final = ("xml", "lxml", "expat", "pyexpat", "yaml", "ruamel", "defused
 
 
 def document_signature(case: Case) -> Facts:
+    """The body declares entities or repeats anchors."""
     for one in case.inputs:
         value = one.value
         if "<!ENTITY" in value:
@@ -49,6 +50,7 @@ def document_signature(case: Case) -> Facts:
 
 
 def document_bomb(case: Case) -> Facts:
+    """Memory, depth or time ran out in or after a parser, on a body full of entities or anchors."""
     used_up = any(one.named("MemoryError", "RecursionError", "TimeoutError", "SystemExit") for one in case.raised)
     if not used_up:
         return
@@ -77,6 +79,7 @@ def document_bomb(case: Case) -> Facts:
 
 
 def external_entity(case: Case) -> Facts:
+    """The body declares an entity that is a file or an address, and the XML parser failed."""
     parsing = any(root(f) in _parsers for f in case.frames) or any(
         one.roots & {"xml", "lxml", "defusedxml"} for one in case.raised
     )
@@ -101,6 +104,7 @@ _unpacks: Final = r"zlib\.|gzip\.|decompress|bz2\.|lzma\.|zipfile|tarfile|brotli
 
 
 def decompression_bomb(case: Case) -> Facts:
+    """Memory ran out where something is decompressed."""
     if not any(one.named("MemoryError") or one.errno == "ENOMEM" for one in case.raised):
         return
     inner = [
@@ -119,6 +123,7 @@ def decompression_bomb(case: Case) -> Facts:
 
 
 def nested_body(case: Case) -> Facts:
+    """The recursion ended in a parser, and the body nests dozens of levels deep."""
     if not any(one.named("RecursionError") or "recursion" in one.text.lower() for one in case.raised):
         return
     parser = any(
@@ -148,6 +153,7 @@ def _depth(value: object) -> int:
 
 
 def stuck_in_pattern(case: Case) -> Facts:
+    """A time limit struck inside a regular expression."""
     innermost = case.frames[-1:] or []
     pattern_error = any(one.roots & {"re"} and one.named("error", "PatternError") for one in case.raised)
     if pattern_error or not innermost:

@@ -35,6 +35,7 @@ def _as_a_word(value: str, text: str) -> bool:
 
 
 def value_in_request(case: Case) -> Facts:
+    """The message repeats a value of the request."""
     for one in _spoken_of(case):
         shown = one.value.strip()[:60]
         yield Fact(
@@ -51,6 +52,7 @@ def value_in_request(case: Case) -> Facts:
 
 
 def value_not_in_request(case: Case) -> Facts:
+    """The message repeats no value of the request."""
     if case.event.request is not None and not any(True for _ in _spoken_of(case)):
         yield Fact(
             "input",
@@ -65,6 +67,7 @@ def value_not_in_request(case: Case) -> Facts:
 
 
 def value_is_harmless(case: Case) -> Facts:
+    """The value that the message repeats carries no mark of an attack."""
     for one in _spoken_of(case):
         if not re.search(r"['\"`;<>{}|]|\.\./|--", one.value):
             yield Fact(

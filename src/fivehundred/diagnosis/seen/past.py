@@ -28,6 +28,7 @@ def _changes(case: Case) -> Iterator[tuple[str, dict[str, Json], str]]:
 
 
 def address_changed(case: Case) -> Facts:
+    """A setting of an address has changed since the last start."""
     for name, _, source in _changes(case):
         if re.search(r"URL|URI|DSN|HOST|PORT|ADDR|SERVER|ENDPOINT|DATABASE|DB", name, re.IGNORECASE):
             yield Fact("change", name, "changed", "decisive", source, f"{name} has changed since the last start")
@@ -35,6 +36,7 @@ def address_changed(case: Case) -> Facts:
 
 
 def signature_after_change(case: Case) -> Facts:
+    """A signature was refused, and a secret has changed since the last start."""
     if "security.forged_token" not in case.clues:
         return
     for name, _, source in _changes(case):
@@ -45,6 +47,7 @@ def signature_after_change(case: Case) -> Facts:
 
 
 def many_fail_signature(case: Case) -> Facts:
+    """A signature was refused."""
     for fact in case.clues.get("security.forged_token", ())[:1]:
         yield Fact("class", fact.subject, fact.value, "strong", fact.source, f"the signature is refused ({fact.value})")
 
@@ -65,6 +68,7 @@ def others_pass(case: Case) -> Facts:
 
 
 def only_old_releases(case: Case) -> Facts:
+    """Only events of an older release are known."""
     newest, own = case.history.newest_release, case.event.release
     if newest and own and own != newest and newest not in case.history.releases:
         yield Fact(

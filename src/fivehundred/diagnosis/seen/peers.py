@@ -54,14 +54,17 @@ def _probe_facts(case: Case, states: tuple[str, ...], words: str, *, against: bo
 
 
 def probe_ready(case: Case) -> Facts:
+    """The peer answers the Guard's probe."""
     return _probe_facts(case, ("ready",), "answers our probe now", against=True)
 
 
 def probe_answers(case: Case) -> Facts:
+    """The database answers the Guard's probe, if only with no."""
     return _probe_facts(case, ("ready", "full", "denied"), "answers our probe", against=True)
 
 
 def probe_not_ready(case: Case) -> Facts:
+    """The Guard's probe is refused or gets no answer."""
     return _probe_facts(case, ("refused", "timeout"), "does not answer our probe either", against=True)
 
 
@@ -73,6 +76,7 @@ def probe_full(case: Case) -> Facts:
 
 
 def probe_denied(case: Case) -> Facts:
+    """The database refuses the Guard's probe for who it is."""
     return _probe_facts(case, ("denied",), "refuses our probe for who it is")
 
 
@@ -96,12 +100,14 @@ def pool_cannot_connect(case: Case) -> Facts:
 
 
 def probe_down_or_worked(case: Case) -> Facts:
+    """The Guard's probe fails as well; or the peer worked earlier in this process."""
     yield from worked_before(case)
     if not _watched_and_never(case):
         yield from _probe_facts(case, ("refused", "timeout"), "does not answer our probe either")
 
 
 def worked_before(case: Case) -> Facts:
+    """The peer worked earlier in this process."""
     worked = case.ours.get("worked")
     if not isinstance(worked, dict):
         return
@@ -141,6 +147,7 @@ def _watched_and_never(case: Case) -> bool:
 
 
 def never_worked_here(case: Case) -> Facts:
+    """The connection was refused, and the Guard has watched this process without one success there."""
     refused = any(one.errno in ("ECONNREFUSED", "EHOSTUNREACH") or "refused" in one.text.lower() for one in case.raised)
     if refused and _watched_and_never(case):
         text = f"nothing at {case.address} has ever answered this process"
@@ -148,6 +155,7 @@ def never_worked_here(case: Case) -> Facts:
 
 
 def refused_and_never_worked(case: Case) -> Facts:
+    """The connection was refused, and nothing there has answered this process before."""
     for fact in never_worked_here(case):
         yield Fact(fact.kind, fact.subject, fact.value, "strong", fact.source, fact.text)
         text = f"the connection to {case.address} was refused"
@@ -171,6 +179,7 @@ def _pool_facts(case: Case) -> Iterator[tuple[str, int, int, str]]:
 
 
 def pool_full(case: Case) -> Facts:
+    """As many connections of a watched pool are in use as it may have."""
     for name, out, most, source in _pool_facts(case):
         if most and out >= most:
             yield Fact(
@@ -228,6 +237,7 @@ def holders_known(case: Case) -> Facts:
 
 
 def pool_probe_ready(case: Case) -> Facts:
+    """The database answers the Guard's probe."""
     return probe_ready(case)
 
 
@@ -240,6 +250,7 @@ def pool_probe_down(case: Case) -> Facts:
 
 
 def connection_was_made(case: Case) -> Facts:
+    """The connection was made, the answer did not come."""
     for one in case.raised:
         if one.named("ReadTimeout", "ReadTimeoutError"):
             yield Fact(
@@ -250,6 +261,7 @@ def connection_was_made(case: Case) -> Facts:
 
 
 def upstream_named(case: Case) -> Facts:
+    """The address of the other service is known."""
     strength: Strength = "weak"
     if case.address and case.peer == "http":
         yield Fact("peer", case.address, case.address, strength, "exception", f"the call went to {case.address}")
@@ -294,6 +306,7 @@ _network = (
 
 
 def answered_for_long(case: Case) -> Facts:
+    """The answer came from a service that this one calls."""
     if case.address and case.peer == "http":
         yield Fact(
             "peer",
@@ -306,6 +319,7 @@ def answered_for_long(case: Case) -> Facts:
 
 
 def call_failed(case: Case) -> Facts:
+    """The call to the address failed."""
     if case.address or case.peer == "http":
         yield Fact(
             "peer", case.address, case.address, "strong", "exception", f"the call to {case.address or 'it'} failed"

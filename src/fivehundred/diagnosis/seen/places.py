@@ -17,6 +17,7 @@ Facts = Iterator[Fact]
 
 
 def raised_in_application(case: Case) -> Facts:
+    """It was raised in the application's own code."""
     frame = case.app_frame
     if frame is not None:
         yield Fact(
@@ -47,6 +48,7 @@ _name_read: Final = r"""(?:environ(?:\.get)?|getenv)\s*[\[(]\s*(?:["']([A-Za-z_]
 
 
 def environment_read(case: Case) -> Facts:
+    """The innermost frame is the environment's own look-up."""
     for one in case.raised:
         inner = one.frames[-1] if one.frames else None
         if (
@@ -74,6 +76,7 @@ def _is_os(frame: object) -> bool:
 
 
 def variable_missing(case: Case) -> Facts:
+    """A look-up in the environment raised KeyError, or read None that was then used."""
     missing = case.ours.get("env_missing")
     names = [n for n in missing if isinstance(n, str)] if isinstance(missing, list) else []
     for one in case.raised:
@@ -107,6 +110,7 @@ def variable_missing(case: Case) -> Facts:
 
 
 def variable_confirmed(case: Case) -> Facts:
+    """The Guard noted that the variable was read and not there."""
     missing = case.ours.get("env_missing")
     for name in missing[:20] if isinstance(missing, list) else []:
         if isinstance(name, str) and name in case.text:
@@ -164,6 +168,7 @@ def variable_malformed(case: Case) -> Facts:
 
 
 def import_failed(case: Case) -> Facts:
+    """An import failed."""
     for one in case.raised:
         if one.named("ImportError", "ModuleNotFoundError", "OSError"):
             yield Fact(
@@ -178,6 +183,7 @@ def import_failed(case: Case) -> Facts:
 
 
 def import_of_own_code(case: Case) -> Facts:
+    """The missing module or name belongs to the application itself."""
     for one in case.raised:
         if not one.named("ImportError", "ModuleNotFoundError"):
             continue
@@ -211,6 +217,7 @@ def zone_asked(case: Case) -> Facts:
 
 
 def resolver_silent(case: Case) -> Facts:
+    """The resolver gave no answer."""
     for one in case.raised:
         if one.errno in ("EAI_AGAIN", "EAI_FAIL") or "Temporary failure in name resolution" in one.text:
             text = "the resolver gave no answer"
@@ -219,6 +226,7 @@ def resolver_silent(case: Case) -> Facts:
 
 
 def name_does_not_exist(case: Case) -> Facts:
+    """The resolver answered that there is no such name."""
     for one in case.raised:
         if one.errno == "EAI_NONAME" or "Name or service not known" in one.text:
             yield Fact(
@@ -264,6 +272,7 @@ def configuration_file_broken(case: Case) -> Facts:
 
 
 def file_is_ours(case: Case) -> Facts:
+    """The failing line reads a file of the application."""
     frame = case.app_frame
     if frame is not None and re.search(
         r"open\(|read_text|read\(|\.load\(|" + _configuration, before(frame), re.IGNORECASE
@@ -296,6 +305,7 @@ def file_is_ours(case: Case) -> Facts:
 
 
 def path_is_constant(case: Case) -> Facts:
+    """The path holds no value of the request."""
     for one in case.raised:
         if one.errno and case.event.request is not None:
             yield Fact(
@@ -306,6 +316,7 @@ def path_is_constant(case: Case) -> Facts:
 
 
 def configured_url_is_none(case: Case) -> Facts:
+    """An address is None or empty."""
     for one in case.raised:
         found = re.search(r"Invalid URL '(None[^']*|)'|unknown url type: '?(None|)|Request URL is missing", one.text)
         if found:
@@ -314,6 +325,7 @@ def configured_url_is_none(case: Case) -> Facts:
 
 
 def ascii_locale(case: Case) -> Facts:
+    """A file is opened without an encoding, and the codec is not UTF-8."""
     for one in case.raised:
         if one.named("UnicodeDecodeError", "UnicodeEncodeError") and re.match(
             r"'(?:ascii|latin-1|ANSI_X3\.4-1968|cp1252|charmap)' codec", one.text
@@ -348,6 +360,7 @@ def ascii_locale(case: Case) -> Facts:
 
 
 def clock_differs(case: Case) -> Facts:
+    """Our clock differs from the peer's by more than a minute."""
     skew = case.ours.get("clock_skew_s")
     if isinstance(skew, int | float) and not isinstance(skew, bool) and abs(skew) > 60:
         yield Fact(
@@ -364,6 +377,7 @@ def clock_differs(case: Case) -> Facts:
 
 
 def frames_repeat(case: Case) -> Facts:
+    """The same frames repeat at the end of the stack."""
     frames = case.frames[-60:]
     names = [(f.module, f.function) for f in frames]
     for length in range(1, 9):
@@ -450,6 +464,7 @@ def reads_upstream_answer(case: Case) -> Facts:
 
 
 def statement_in_code(case: Case) -> Facts:
+    """The failing statement is known."""
     for place, statement in statements.of(case):
         yield Fact(
             "statement",
@@ -464,6 +479,7 @@ def statement_in_code(case: Case) -> Facts:
 
 
 def schema_confirmed(case: Case) -> Facts:
+    """It was first seen in the newest release, or only older ones are hit."""
     history = case.history
     if history.newest_release and case.event.release == history.newest_release and len(history.releases) == 1:
         yield Fact(
@@ -511,6 +527,7 @@ def name_is_misspelt(case: Case) -> Facts:
 
 
 def misspelt_name(case: Case) -> Facts:
+    """The database proposes another spelling, or two types do not fit."""
     for fact in (*name_is_misspelt(case), *types_do_not_fit(case)):
         yield Fact(fact.kind, fact.subject, fact.value, fact.strength, fact.source, fact.text)
 
@@ -533,6 +550,7 @@ def types_do_not_fit(case: Case) -> Facts:
 
 
 def earlier_database_error(case: Case) -> Facts:
+    """An error of the database stands before it, in the chain or in the log."""
     if len(case.raised) > 1:
         first = case.raised[-1]
         yield Fact(

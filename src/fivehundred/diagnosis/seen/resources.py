@@ -49,6 +49,7 @@ def _fact(subject: str, value: str, text: str, strength: Strength = "strong", *,
 
 
 def no_descriptors(case: Case) -> Facts:
+    """No file descriptor is left, and something needed one."""
     open_now, most = number(case, "fds_open"), number(case, "fds_max")
     if open_now is not None and most and open_now >= most - descriptors_left_min and _needed_a_descriptor(case):
         yield _fact(
@@ -103,6 +104,7 @@ def descriptors_leak(case: Case) -> Facts:
 
 
 def disk_full(case: Case) -> Facts:
+    """A write failed, and the disk has no space or no inode left."""
     if not _writes(case):
         return
     free, inodes = number(case, "disk_free_bytes"), number(case, "inodes_free")
@@ -120,12 +122,14 @@ def _writes(case: Case) -> bool:
 
 
 def own_disk_has_space(case: Case) -> Facts:
+    """The application's own disk has space."""
     free = number(case, "disk_free_bytes")
     if free is not None and free >= 64 * disk_free_bytes_min:
         yield _fact("disk_free_bytes", f"{free:.0f}", f"our own disk has {free / (1 << 30):.1f} GiB free", against=True)
 
 
 def memory_full(case: Case) -> Facts:
+    """The control group's memory is used up, the kernel ended processes, or tasks wait for memory."""
     used, most = _cgroup(case, "memory_bytes"), _cgroup(case, "memory_max_bytes")
     if used is not None and most and used >= full_share * most:
         yield _fact("cgroup", f"{used:.0f}/{most:.0f}", f"the control group uses {used / most:.0%} of its memory")
@@ -172,6 +176,7 @@ def memory_leaks(case: Case) -> Facts:
 
 
 def killed_for_memory(case: Case) -> Facts:
+    """The kernel or the server says that a process was ended for memory."""
     for one in case.raised or []:
         if ("Out of memory" in one.text and "sent SIGKILL" in one.text) or "oom-kill" in one.text:
             yield Fact("message", "kernel", "oom", "strong", "message", one.text[:160])
@@ -181,6 +186,7 @@ def killed_for_memory(case: Case) -> Facts:
 
 
 def fork_refused(case: Case) -> Facts:
+    """The system refused to start a process."""
     for one in case.raised:
         if one.errno == "EAGAIN" and any(
             f.function in ("_execute_child", "_fork_exec", "fork") for f in case.frames[-4:]
@@ -196,6 +202,7 @@ def fork_refused(case: Case) -> Facts:
 
 
 def many_threads(case: Case) -> Facts:
+    """The process has many threads."""
     threads = number(case, "threads")
     if threads is not None and threads >= 20:
         strength: Strength = "strong" if threads >= threads_many else "weak"
@@ -213,11 +220,13 @@ def _missed_a_deadline(case: Case) -> bool:
 
 
 def cpu_saturated(case: Case) -> Facts:
+    """A deadline was missed while the processor was saturated or throttled."""
     if _missed_a_deadline(case):
         yield from cpu_measured(case)
 
 
 def cpu_measured(case: Case) -> Facts:
+    """Pressure, load or throttling of the processor are above what is normal."""
     pressure, load, cpus = number(case, "psi_cpu"), number(case, "load_1m"), number(case, "cpus")
     if pressure is not None and pressure >= psi_busy:
         yield _fact(
@@ -231,12 +240,14 @@ def cpu_measured(case: Case) -> Facts:
 
 
 def loop_blocked(case: Case) -> Facts:
+    """A deadline was missed while the event loop came late."""
     lag = number(case, "loop_lag_ms")
     if lag is not None and lag >= lag_busy_ms and _missed_a_deadline(case):
         yield _fact("loop_lag_ms", f"{lag:.0f}", f"the event loop came {lag:.0f} ms late")
 
 
 def limiter_full(case: Case) -> Facts:
+    """A deadline was missed while all worker threads were in use."""
     if not (_missed_a_deadline(case) or "overload.limiter" in case.clues):
         return
     pools = case.ours.get("pools")
@@ -253,6 +264,7 @@ def limiter_full(case: Case) -> Facts:
 
 
 def worker_aborted(case: Case) -> Facts:
+    """The server's abort handler stands in the stack."""
     for frame in reversed(case.frames[-40:]):
         if frame.function == "handle_abort" and root(frame) in ("gunicorn", "base", "workers"):
             yield Fact(
@@ -267,6 +279,7 @@ def worker_aborted(case: Case) -> Facts:
 
 
 def stack_of_worker(case: Case) -> Facts:
+    """The stack shows where the ended worker stood."""
     frame = next((f for f in application(case.frames) if root(f) != "gunicorn"), None)
     if frame is not None and any(True for _ in worker_aborted(case)):
         text = f"it stood in {frame.filename}:{frame.lineno} in {frame.function}"
@@ -274,6 +287,7 @@ def stack_of_worker(case: Case) -> Facts:
 
 
 def statement_time(case: Case) -> Facts:
+    """The statement ran long, or the server names its time-out."""
     statements = case.ours.get("sql")
     for entry in statements[-5:] if isinstance(statements, list) else []:
         ms = entry.get("ms") if isinstance(entry, dict) else None
