@@ -49,9 +49,7 @@ def test_a_port_that_is_none_is_a_usage_error(port: str) -> None:
     assert run("console", f"--port={port}").returncode == 2
 
 
-@pytest.mark.parametrize(
-    "wrong", [("--disk-max", "12"), ("--disk-max", "1MB"), ("--disk-max", "-5GB"), ("--retention-days", "0")]
-)
+@pytest.mark.parametrize("wrong", [("--disk-max", "12"), ("--disk-max", "1MB"), ("--retention-days", "0")])
 def test_a_limit_that_cannot_be_kept_is_a_usage_error(wrong: tuple[str, str]) -> None:
     found = run("console", *wrong)
     assert found.returncode == 2
@@ -60,9 +58,13 @@ def test_a_limit_that_cannot_be_kept_is_a_usage_error(wrong: tuple[str, str]) ->
 
 def test_the_limits_reach_the_process_that_deletes(tmp_path: Path) -> None:
     with RunningConsole(tmp_path / "data", "--retention-days", "7", "--disk-max", "2GB") as console:
-        children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children").read_text().split()
-        lines = [Path(f"/proc/{child}/cmdline").read_text().split("\0") for child in children]
-    assert any(line[-3:-1] == ["7.0", str(2 * 1024**3)] for line in lines)
+        children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children")
+        told = ["7.0", str(2 * 1024**3)]
+        until(lambda: any(limits_of(child) == told for child in children.read_text().split()), console.log)
+
+
+def limits_of(process: str) -> list[str]:
+    return Path(f"/proc/{process}/cmdline").read_text().split("\0")[-3:-1]
 
 
 def test_a_missing_extra_says_what_to_type(tmp_path: Path) -> None:
