@@ -17,6 +17,7 @@ from fivehundred.diagnosis.model import Confidence, Diagnosis, Fact, History
 from fivehundred.diagnosis.rules.base import Finder, Rule, Veto
 from fivehundred.diagnosis.rules.order import rules
 from fivehundred.diagnosis.runbook import runbook
+from fivehundred.diagnosis.seen import past
 from fivehundred.diagnosis.told import peers
 from fivehundred.diagnosis.told.base import Told, nothing
 from fivehundred.event import Event
@@ -106,7 +107,7 @@ _order: Final = {"decisive": 0, "strong": 1, "weak": 2}
 def _diagnosis(match: _Match, matches: list[_Match], ruled_out: list[str], case: Case) -> Diagnosis:
     rule = match.rule
     told = rule.tell(case) if rule.tell is not None else nothing
-    evidence = _evidence([*match.facts, *match.confirming], told, case)
+    evidence = _evidence([*match.facts, *match.confirming, *past.context(case)], told, case)
     own = [told.veto] if told.veto else []
     out = list(dict.fromkeys([*_said(rule.nots, case), *own, *ruled_out]))
     decided = Diagnosis(

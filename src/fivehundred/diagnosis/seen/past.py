@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fivehundred.diagnosis.model import Fact
 from fivehundred.event import Json
@@ -25,6 +25,26 @@ def _changes(case: Case) -> Iterator[tuple[str, dict[str, Json], str]]:
                 change,
                 f"contexts.fivehundred.changed[{number}]",
             )
+
+
+def context(case: Case) -> Facts:
+    """Where and since when, for a person to weigh: it moves no verdict by itself."""
+    history, release = case.history, case.event.release
+    if release and history.newest_release == release and history.releases == (release,) and history.events > 0:
+        text = f"it is seen in the newest release {release} only"
+        yield Fact("history", "release", release, "weak", "history.releases", text)
+    if len(history.hosts) == 1 and (history.all_hosts or 0) > 1 and history.events >= _events_for_a_host:
+        text = f"only {history.hosts[0]} of {history.all_hosts} hosts has it"
+        yield Fact("history", "host", history.hosts[0], "weak", "history.hosts", text)
+    if len(history.routes) > 1:
+        text = f"{len(history.routes)} routes fail in this way"
+        yield Fact("history", "routes", str(len(history.routes)), "weak", "history.routes", text)
+    if history.others_now:
+        text = f"{len(history.others_now)} other faults happened in the same minutes"
+        yield Fact("history", "others", str(len(history.others_now)), "weak", "history.others_now", text)
+
+
+_events_for_a_host: Final = 5  # fewer can fall on one host by chance
 
 
 def address_changed(case: Case) -> Facts:
