@@ -115,6 +115,7 @@ digest_records_max: Final = 300  # in one transaction: one sync for all of them,
 frames_remembered_max: Final = 5_000  # of stacks, without variables: those of a few dozen applications
 frame_remembered_bytes_max: Final = 2 * KIB  # larger ones are read each time
 digest_bytes_max: Final = 8 * MIB  # the same, as received
+event_read_bytes_max: Final = 4 * MIB  # one event as sent; a larger one is malformed: reading it would hold up all
 event_bytes_max: Final = MIB  # one event as kept; of a larger one variables, breadcrumbs and extra are left out
 reports_max: Final = 100  # entries of one session, client or browser report
 payloads_an_hour_max: Final = 100  # per fault, all of them; after that every 10th, 100th ...: a storm costs counters

@@ -179,6 +179,20 @@ def test_reports_with_lone_surrogates_are_settled(desk: Desk, door: Door) -> Non
     assert (desk.tallies()["malformed", "event"], desk.faults()) == (1, 1)
 
 
+def test_an_event_too_large_to_read_is_malformed_and_holds_up_nobody(desk: Desk) -> None:
+    huge = b'{"extra":{"a":[' + b"[]," * 2_000_000 + b"[]]}}"
+    desk.send(record(gzip.compress(enveloped(("event", huge))), content_encoding="gzip"), event_record())
+    assert (desk.tallies()["malformed", "event"], desk.tallies()["kept", "event"]) == (1, 1)
+    (malformed,) = desk.store.malformed("1", limit=5)
+    assert "up to 4194304 are read" in malformed.message
+
+
+@pytest.mark.parametrize("door", ["security", "nel", "store"])
+def test_a_report_too_large_to_read_is_malformed(desk: Desk, door: Door) -> None:
+    desk.send(record(b'{"body":{"a":[' + b"[]," * 2_000_000 + b"[]]}}", door))
+    assert desk.tallies()["malformed", "event"] == 1
+
+
 def test_secrets_are_scrubbed_before_anything_is_stored(desk: Desk) -> None:
     raw = raised(extra={"password": "hunter2-secret"}, request={"headers": {"Authorization": "Bearer abcdef123456"}})
     desk.send(event_record(raw))

@@ -154,8 +154,15 @@ def _store_event(record: Received, offset: str, body: bytes, batch: Batch) -> Fo
 
 def _outlined(payload: bytes) -> tuple[dict[str, Json], bool]:
     """(event, whether that is all of it)"""
+    _check_size(payload)
     found = outline(payload) if len(payload) <= limits.event_bytes_max else None
     return (_event(payload), True) if found is None else (found, False)
+
+
+def _check_size(payload: bytes) -> None:
+    """30 kB of gzip can hold an event that takes half a minute to read. Raises Unreadable."""
+    if len(payload) > limits.event_read_bytes_max:
+        raise Unreadable(f"the event has {len(payload)} bytes; up to {limits.event_read_bytes_max} are read")
 
 
 def _event(payload: bytes) -> dict[str, Json]:
@@ -208,6 +215,7 @@ def _otlp(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[
 
 def _security(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[Found]:
     """A CSP violation as an event: grouped by directive and blocked origin."""
+    _check_size(body)
     raw = decode(body)
     reports = raw if isinstance(raw, list) else [raw]
     for number, report in enumerate(reports[: limits.reports_max]):
@@ -223,6 +231,7 @@ def _security(record: Received, offset: str, body: bytes, batch: Batch) -> Itera
 
 def _nel(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[Found]:
     """Answers of 5xx are events; names that do not resolve, connections that break and the like are counted."""
+    _check_size(body)
     raw, sdk = decode(body), _client(record)
     reports = raw if isinstance(raw, list) else [raw]
     for number, report in enumerate(reports):
