@@ -193,6 +193,12 @@ def test_a_report_too_large_to_read_is_malformed(desk: Desk, door: Door) -> None
     assert desk.tallies()["malformed", "event"] == 1
 
 
+def test_reports_past_the_bound_are_dropped_and_counted(desk: Desk) -> None:
+    report = {"csp-report": {"effective-directive": "script-src", "blocked-uri": "https://evil.example"}}
+    desk.send(record(json.dumps([report] * 105).encode(), "security"))
+    assert (desk.tallies()["received", "security"], desk.tallies()["dropped", "security"]) == (105, 5)
+
+
 def test_secrets_are_scrubbed_before_anything_is_stored(desk: Desk) -> None:
     raw = raised(extra={"password": "hunter2-secret"}, request={"headers": {"Authorization": "Bearer abcdef123456"}})
     desk.send(event_record(raw))

@@ -227,6 +227,9 @@ def _security(record: Received, offset: str, body: bytes, batch: Batch) -> Itera
             batch.malformed.append(malformed(record, offset, number, "no csp-report in the report", data))
             continue
         yield Found(record, offset, number, _csp_event(inner, record), True, "", "", sdk, len(body), body)
+    rest = len(reports) - limits.reports_max
+    _tally(batch, record, "received", "security", "", _client(record), rest)
+    _tally(batch, record, "dropped", "security", "too many reports in one request", _client(record), rest)
 
 
 def _nel(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[Found]:
