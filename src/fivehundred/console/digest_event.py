@@ -30,6 +30,7 @@ class Digester:
         self._store = store
         self._memories: dict[str, Memory] = {}
         self._touched: set[str] = set()
+        self._whole_first = True  # the last event was kept, so the next one likely is: it is not read twice
 
     def digest(self, found: Found, batch: Batch) -> None:
         """Adds the event to the batch, or the reason why it cannot be one."""
@@ -59,12 +60,15 @@ class Digester:
 
     def _digested(self, found: Found) -> Digested:
         record = found.record
-        event = _outlined(found)
+        event, payload = _whole(found) if self._whole_first else (_outlined(found), b"")
         fp = fingerprint(event, self._memory(record.project))
         key = fp.primary.value
-        if not self._store.wants(record.project, key, record.received_at):
+        wanted = self._store.wants(record.project, key, record.received_at)
+        was_whole, self._whole_first = self._whole_first, wanted
+        if not wanted:
             return Digested(record.project, record.received_at, event, b"", fp, None)
-        event, payload = _whole(found)
+        if not was_whole:
+            event, payload = _whole(found)
         history = self._store.history(record.project, key, event)
         return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
 
