@@ -28,8 +28,10 @@ def connect(path: Path, *, readonly: bool) -> apsw.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its -wal and -shm the same mode
     db = apsw.Connection(str(path))
     db.set_busy_timeout(busy_ms_max)
-    # incremental: what retention deletes is given back to the disk; it must be said before the first table is made
-    db.execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = incremental")
+    if not db.pragma("page_count"):
+        # incremental: what retention deletes is given back to the disk; it must be said before the first table is made,
+        # and said to a database that has tables it would write to it
+        db.execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = incremental")
     _use_wal(db)
     # FULL: the spool forgets what is committed here, so a commit must survive a power cut. It costs one sync a batch.
     db.execute("PRAGMA synchronous = full; PRAGMA cache_size = -16000; PRAGMA temp_store = memory")
