@@ -42,8 +42,8 @@ class Guard:
     ``dsn``           where events go; FIVEHUNDRED_DSN or SENTRY_DSN when not given; none: answers and logs only
     ``release``       what was deployed, as text; FIVEHUNDRED_RELEASE
     ``environment``   FIVEHUNDRED_ENVIRONMENT, else the mode's name, so that no laptop counts as production
-    ``mode``          "production": answers tell nothing; "development": the page for developers, on loopback only;
-                      "testing": events are kept in ``events`` and nothing is sent
+    ``mode``          "production"; "development", which names the environment and changes nothing else: answers tell
+                      nothing in either; "testing": events are kept in ``events`` and nothing is sent
     ``disclose``      "nothing"; "cause" lets one general sentence about a known cause into the answer
     ``statuses``      exception classes of the application: ``{NotReady: (503, "We are starting.")}``
     ``app_paths``     folders whose code is the application's own although it is installed
@@ -256,6 +256,8 @@ def _warm_up(about: About) -> None:
 
     In a thread of its own a fork could meet it in the middle of an import, and leave the child with its lock.
     """
+    import fivehundred.guard.changes  # noqa: F401 - the observer's, which would load OpenSSL while requests run
+
     _quick(LookupError())
     encoded(capture(LookupError("none", {"none": [0]}), None, about))
     may_be_own(place_of(sys._getframe(), ()))
