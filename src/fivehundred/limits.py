@@ -186,3 +186,24 @@ redirects_max: Final = 10  # that `fivehundred get` follows
 get_body_bytes_max: Final = 64 * MIB  # of an answer that it holds in memory
 get_shown_chars_max: Final = 2_000  # of an error's body that it prints
 get_columns: Final = 100  # of its lines, where no terminal says how wide it is
+
+# ---- diagnosis -----------------------------------------------------------------------------------
+facts_shown_max: Final = 12  # with a diagnosis
+also_shown_max: Final = 8  # other rules that matched
+diagnosed_text_chars_max: Final = 2_000  # of one message
+diagnosed_frames_max: Final = 200  # whose modules are looked at
+statement_chars_max: Final = 8_000  # of one SQL statement
+told_line_chars_max: Final = 160  # of a message in a sentence
+runbook_lines_max: Final = 12  # of one step
+runbook_line_chars_max: Final = 300
+value_shown_chars_max: Final = 60  # of a value of the request in a sentence
+quick_chain_max: Final = 30  # exceptions of a chain or group
+quick_classes_max: Final = 20  # of one exception's ancestry
+quick_kinds_max: Final = 500  # classes remembered
+quick_text_chars_max: Final = 600  # of a message: drivers put what matters first
+quick_frames_max: Final = 60  # whose module names are read
+replay_body_chars_max: Final = 4_000  # of the body in a curl command
+inputs_max: Final = 200  # values of a request that are compared
+input_leaves_max: Final = 2_000  # of a body: scrubbed and empty ones are among them
+input_chars_max: Final = 4_000  # of one value; compared text is cut further
+input_body_chars_max: Final = 64_000  # of a body

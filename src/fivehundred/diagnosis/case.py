@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from fivehundred import limits
 from fivehundred.diagnosis import index
 from fivehundred.diagnosis.conditions import name_of, sqlstate_by_class
 from fivehundred.diagnosis.frames import in_app, root
@@ -21,9 +22,6 @@ from fivehundred.diagnosis.rules.base import Peer, Rule
 from fivehundred.diagnosis.taint import Input, inputs_of
 from fivehundred.diagnosis.told.base import plain
 from fivehundred.event import Event, ExceptionItem, Frame, Json
-
-text_chars_max: Final = 2_000  # of one message
-frames_max: Final = 200
 
 
 @dataclass(slots=True)
@@ -100,7 +98,7 @@ def case_of(event: Event, history: History) -> Case:
     raised = [_raised(number, item) for number, item in reversed(list(enumerate(event.exceptions)))]
     if not raised and event.message:
         item = ExceptionItem(value=event.message, frames=event.frames)
-        raised = [Raised(0, item, event.message[:text_chars_max], [])]
+        raised = [Raised(0, item, event.message[: limits.diagnosed_text_chars_max], [])]
     case = Case(event, history, raised)
     case.products = _products(case)
     case.address = _address(case)
@@ -122,7 +120,7 @@ def case_of(event: Event, history: History) -> Case:
 
 
 def _raised(number: int, item: ExceptionItem) -> Raised:
-    text = item.value[:text_chars_max]
+    text = item.value[: limits.diagnosed_text_chars_max]
     data = item.mechanism.data if item.mechanism else {}
     one = Raised(number, item, text, _class_names(item, data, text))
     one.sqlstate = _text_of(data.get("sqlstate")) or _sqlstate(one)
@@ -244,7 +242,7 @@ def _products(case: Case) -> dict[str, None]:
         return found
     # asyncpg and others raise plain socket errors: the library's frames tell
     if any(one.errno or one.named("OSError", "TimeoutError", "ConnectionError") for one in case.raised):
-        for frame in reversed(case.frames[-frames_max:]):
+        for frame in reversed(case.frames[-limits.diagnosed_frames_max :]):
             product = index.products.get(index.root_of(frame.module))
             if product and not in_app(frame):
                 return {product: None}
@@ -274,7 +272,7 @@ def _address(case: Case) -> str:
                 return f"{found[1]}:{found[2]}" if found[2] else found[1]
     if any(index.peer_of(product) == "http" for product in case.products):
         for one in reversed(case.raised):
-            found = _url.search(plain(one.text, text_chars_max))
+            found = _url.search(plain(one.text, limits.diagnosed_text_chars_max))
             if found:
                 return f"{found[2]}:{found[3] or ('443' if found[1] == 'https' else '80')}"
     return ""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from fivehundred import limits
 from fivehundred.diagnosis import sentence
 from fivehundred.diagnosis.case import Case, case_of
 from fivehundred.diagnosis.confidence import confidence, origin
@@ -22,8 +23,6 @@ from fivehundred.diagnosis.told import peers
 from fivehundred.diagnosis.told.base import Told, nothing
 from fivehundred.event import Event
 
-facts_max: Final = 12  # shown with a diagnosis
-also_max: Final = 8
 no_history: Final = History()
 
 
@@ -119,8 +118,8 @@ def _diagnosis(match: _Match, matches: list[_Match], ruled_out: list[str], case:
         advice=sentence.advice(case, rule, evidence, told),
         retry=sentence.retry(rule),
         evidence=evidence,
-        ruled_out=tuple(out[:facts_max]),
-        also=tuple(other.rule.id for other in matches if other.rule is not rule)[:also_max],
+        ruled_out=tuple(out[: limits.facts_shown_max]),
+        also=tuple(other.rule.id for other in matches if other.rule is not rule)[: limits.also_shown_max],
         missing=tuple(_missing(case, rule)),
     )
     return replace(decided, sentence=sentence.whole(case, rule, decided, told))
@@ -145,7 +144,7 @@ def _evidence(facts: Iterable[Fact], told: Told, case: Case) -> tuple[Fact, ...]
     shown = {fact.text: fact for fact in reversed(kept)}
     kept = [fact for fact in kept if shown[fact.text] is fact]
     raw = [Fact("message", "as raised", "", "weak", "exception", text) for text in peers.said(case)]
-    return (*kept[: facts_max - len(raw[:3])], *raw[:3])
+    return (*kept[: limits.facts_shown_max - len(raw[:3])], *raw[:3])
 
 
 def _missing(case: Case, rule: Rule) -> list[str]:

@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
+from fivehundred import limits
 from fivehundred.diagnosis import index
 from fivehundred.diagnosis.model import Verdict
 from fivehundred.diagnosis.rules.base import Peer, Rule
 
-chain_max: Final = 30  # exceptions of a chain or group that are looked at
-classes_max: Final = 20  # of one exception's ancestry
-kinds_max: Final = 500  # classes remembered
-text_chars_max: Final = 600  # drivers put what matters first
-frames_max: Final = 60  # frames whose module names are read
 jitter: Final = 0.5  # clients that were told the same wait must not come back together
 unknown: Final = Verdict("unknown", "unknown", 500, None, "unknown", "")
 
@@ -87,7 +83,7 @@ def _chain(exc: BaseException) -> list[_Seen]:
     found: list[_Seen] = []
     known: set[int] = set()
     waiting: list[Any] = [exc]
-    while waiting and len(found) < chain_max:
+    while waiting and len(found) < limits.quick_chain_max:
         current = waiting.pop(0)
         if current is None or id(current) in known or not issubclass(type(current), BaseException):
             continue
@@ -99,7 +95,7 @@ def _chain(exc: BaseException) -> list[_Seen]:
         waiting.extend(one.own[name] for name in _linked if name in one.own)
         waiting.extend(arg for arg in one.args[:4] if issubclass(type(arg), BaseException))
         if issubclass(type(current), BaseExceptionGroup):
-            waiting.extend(_members.__get__(current)[:chain_max])
+            waiting.extend(_members.__get__(current)[: limits.quick_chain_max])
     return found
 
 
@@ -110,7 +106,7 @@ def _kind_of(kind: type) -> _Kind:
     # by id, because a class may bring its own __hash__ and __eq__
     found = _kinds.get(id(kind))
     if found is None or found.kind is not kind:
-        if len(_kinds) >= kinds_max:
+        if len(_kinds) >= limits.quick_kinds_max:
             _kinds.clear()
         found = _kinds[id(kind)] = _study(kind)
     return found
@@ -118,7 +114,7 @@ def _kind_of(kind: type) -> _Kind:
 
 def _study(kind: type) -> _Kind:
     names: list[tuple[str, str]] = []
-    for base in _mro.__get__(kind)[:classes_max]:
+    for base in _mro.__get__(kind)[: limits.quick_classes_max]:
         module = _class_dict.__get__(base).get("__module__", "builtins")
         names.append((module if type(module) is str else "", _name.__get__(base)))
     roots = {index.root_of(module): None for module, _ in names}
@@ -165,7 +161,7 @@ def _products(chain: list[_Seen]) -> dict[str, None]:
 
 def _frame_roots(traceback: TracebackType | None) -> list[str]:
     roots: list[str] = []
-    while traceback is not None and len(roots) < frames_max:
+    while traceback is not None and len(roots) < limits.quick_frames_max:
         module = traceback.tb_frame.f_globals.get("__name__")
         roots.append(index.root_of(module) if type(module) is str else "")
         traceback = traceback.tb_next
@@ -179,7 +175,7 @@ def _peer(spoken: dict[str, None]) -> Peer:
 
 def _rules_of(one: _Seen, spoken: dict[str, None], peer: Peer, read: list[str]) -> list[Rule]:
     rule = _coded(one, peer)
-    text = next((arg[:text_chars_max] for arg in one.args[:2] if type(arg) is str), "")
+    text = next((arg[: limits.quick_text_chars_max] for arg in one.args[:2] if type(arg) is str), "")
     rules = [found for needle, found in one.kind.rules if needle in text]
     if rule is not None:
         rules.append(rule)
@@ -232,7 +228,7 @@ def _sqlstate(one: _Seen) -> str:
     if "psycopg2" in one.kind.roots:
         # a slot filled by C; read from the driver's own base class
         return _pgcode(one.exc)
-    for base in _mro.__get__(type(one.exc))[:classes_max]:
+    for base in _mro.__get__(type(one.exc))[: limits.quick_classes_max]:
         value = _class_dict.__get__(base).get("sqlstate")
         if type(value) is str:
             return value
@@ -240,7 +236,7 @@ def _sqlstate(one: _Seen) -> str:
 
 
 def _pgcode(exc: BaseException) -> str:
-    for base in _mro.__get__(type(exc))[:classes_max]:
+    for base in _mro.__get__(type(exc))[: limits.quick_classes_max]:
         slots = _class_dict.__get__(base)
         slot = slots.get("pgcode")
         if slot is not None and str(slots.get("__module__", "")).startswith("psycopg2"):

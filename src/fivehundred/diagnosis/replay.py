@@ -11,9 +11,9 @@ import shlex
 from typing import Final
 from urllib.parse import urlsplit
 
+from fivehundred import limits
 from fivehundred.event import Event, Request
 
-body_chars_max: Final = 4_000
 headers_kept: Final = ("accept", "content-type", "accept-language")
 
 
@@ -87,5 +87,5 @@ def _body(request: Request) -> str:
     if data in (None, "", {}, []):
         return ""
     if isinstance(data, str):
-        return data[:body_chars_max]
-    return json.dumps(data, ensure_ascii=False)[:body_chars_max]
+        return data[: limits.replay_body_chars_max]
+    return json.dumps(data, ensure_ascii=False)[: limits.replay_body_chars_max]

@@ -6,17 +6,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from fivehundred import limits
 from fivehundred.diagnosis import replay, statements, taint
 from fivehundred.diagnosis.frames import where
 from fivehundred.diagnosis.model import Diagnosis, Step
 from fivehundred.diagnosis.told.peers import named
-from fivehundred.event import Json
+from fivehundred.event import Json, cut
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
-
-lines_max: Final = 12
-line_chars_max: Final = 300
 
 
 def runbook(case: Case, diagnosis: Diagnosis) -> tuple[Step, ...]:
@@ -31,9 +29,7 @@ def runbook(case: Case, diagnosis: Diagnosis) -> tuple[Step, ...]:
 
 
 def _cut(lines: Iterable[str]) -> tuple[str, ...]:
-    return tuple(line if len(line) <= line_chars_max else line[: line_chars_max - 1] + "…" for line in lines)[
-        :lines_max
-    ]
+    return tuple(cut(line, limits.runbook_line_chars_max) for line in lines)[: limits.runbook_lines_max]
 
 
 def _facts(diagnosis: Diagnosis, *kinds: str) -> list[str]:
@@ -50,9 +46,8 @@ def _logs(case: Case) -> Step:
     ]
     search = f"search the server's log for the reference {event.event_id}"
     if lines:
-        return Step(
-            "logs", "found", f"{_count(len(lines), 'log record')} before the failure.", _cut(lines[-lines_max:]), search
-        )
+        newest = _cut(lines[-limits.runbook_lines_max :])
+        return Step("logs", "found", f"{_count(len(lines), 'log record')} before the failure.", newest, search)
     if event.ours:
         return Step("logs", "normal", "The request logged nothing before it failed.", (), search)
     return Step(

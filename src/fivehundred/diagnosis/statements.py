@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from fivehundred import limits
 from fivehundred.diagnosis.frames import application, before
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
     from fivehundred.event import Frame
 
-chars_max: Final = 8_000
 _begins: Final = (
     r"\s*(?:--[^\n]*\n\s*)*(?:select|insert|update|delete|with|merge|replace|call|exec|create|alter|drop)\b"
 )
@@ -39,16 +39,15 @@ def about_a_statement(case: Case) -> bool:
 def of(case: Case) -> Iterator[tuple[str, str]]:
     """(where it was found, the statement), the surest place first."""
     for one in case.raised:
-        found = re.search(
-            r"\[SQL: (.*?)\](?:\n\[parameters|\n\(Background|\Z|\n)", one.item.value[:chars_max], re.DOTALL
-        )
+        text = one.item.value[: limits.statement_chars_max]
+        found = re.search(r"\[SQL: (.*?)\](?:\n\[parameters|\n\(Background|\Z|\n)", text, re.DOTALL)
         if found:
             yield f"exception[{one.number}].value", found[1]
     entries = case.ours.get("sql")
     for number, entry in enumerate(entries[-5:] if isinstance(entries, list) else []):
         statement = entry.get("statement") if isinstance(entry, dict) else None
         if isinstance(statement, str):
-            yield f"contexts.fivehundred.sql[{number}]", statement[:chars_max]
+            yield f"contexts.fivehundred.sql[{number}]", statement[: limits.statement_chars_max]
     for one in case.raised:
         found = re.search(r"^LINE \d+: (.*)$", one.text, re.MULTILINE)
         if found:
@@ -66,13 +65,13 @@ def _variables(case: Case) -> Iterator[tuple[str, str]]:
             if isinstance(value, str):
                 text = value.strip("'\"") if value[:1] == value[-1:] else value
                 if re.match(_begins, text, re.IGNORECASE):
-                    yield f"the variable {name} of {frame.function}", text[:chars_max]
+                    yield f"the variable {name} of {frame.function}", text[: limits.statement_chars_max]
 
 
 def _crumbs(case: Case) -> Iterator[tuple[str, str]]:
     for crumb in case.event.breadcrumbs[-5:]:
         if crumb.category in ("query", "sql", "db", "db.sql.query") and re.match(_begins, crumb.message, re.IGNORECASE):
-            yield "breadcrumbs", crumb.message[:chars_max]
+            yield "breadcrumbs", crumb.message[: limits.statement_chars_max]
 
 
 def built(case: Case) -> Iterator[tuple[Frame, list[str]]]:

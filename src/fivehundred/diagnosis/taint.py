@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
+from fivehundred import limits
 from fivehundred.event import Json, Request
 
-inputs_max: Final = 200
-leaves_max: Final = 2_000  # of a body: scrubbed and empty ones are among them
-value_chars_max: Final = 4_000  # of one value; compared text is cut further
-body_chars_max: Final = 64_000
 hidden: Final = ("[scrubbed]", "[Filtered]", "[redacted]", "********")
 _hidden: Final = re.compile("|".join(map(re.escape, hidden)))
 
@@ -41,7 +38,7 @@ def inputs_of(request: Request | None, route: str = "") -> list[Input]:
         return []
     found: list[Input] = []
     for one in _all(request, route):
-        if len(found) >= inputs_max:
+        if len(found) >= limits.inputs_max:
             break
         if one.value and not _hidden.search(one.value):
             found.append(one)
@@ -50,7 +47,7 @@ def inputs_of(request: Request | None, route: str = "") -> list[Input]:
 
 def _all(request: Request, route: str) -> Iterator[Input]:
     try:
-        split = urlsplit(request.url[:value_chars_max])
+        split = urlsplit(request.url[: limits.input_chars_max])
         path, url_query = split.path, split.query
     except ValueError:
         path, url_query = "", ""
@@ -64,10 +61,10 @@ def _all(request: Request, route: str) -> Iterator[Input]:
     if path.count("/") > 1 and path != route:
         yield Input("path", "", unquote(path.split("/", 2)[2]))
     for name, value in request.cookies.items():
-        yield Input("cookie", name, unquote(value)[:value_chars_max])
+        yield Input("cookie", name, unquote(value)[: limits.input_chars_max])
     for name, value in request.headers.items():
         if name.lower() not in _ordinary_headers:
-            yield Input("header", name, value[:value_chars_max])
+            yield Input("header", name, value[: limits.input_chars_max])
 
 
 _ordinary_headers: Final = frozenset(
@@ -80,18 +77,19 @@ _ordinary_headers: Final = frozenset(
 
 def _pairs(query: str) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(query[:body_chars_max].lstrip("?"), keep_blank_values=True, max_num_fields=inputs_max)
+        head = query[: limits.input_body_chars_max].lstrip("?")
+        return parse_qsl(head, keep_blank_values=True, max_num_fields=limits.inputs_max)
     except ValueError:
-        return [("", unquote_plus(query)[:value_chars_max])]
+        return [("", unquote_plus(query)[: limits.input_chars_max])]
 
 
 def _body(data: Json) -> Iterator[Input]:
     if isinstance(data, str):
-        parsed = _decoded(data[:body_chars_max])
+        parsed = _decoded(data[: limits.input_body_chars_max])
         if parsed is None:
             pairs = _pairs(data) if re.match(r"[\w.%+\[\]$-]{1,100}=", data) else []
             yield from (Input("body", name, value) for name, value in pairs)
-            yield Input("body", "", data[:value_chars_max])
+            yield Input("body", "", data[: limits.input_chars_max])
             return
         data = parsed
     found: list[Input] = []
@@ -110,16 +108,16 @@ def _decoded(data: str) -> Json:
 
 
 def _leaves(value: Json, name: str, depth: int, found: list[Input]) -> None:
-    """Adds what is no container; the caller looks at ``inputs_max`` of them, so more are not gathered."""
-    if len(found) > leaves_max:
+    """Adds what is no container; the caller looks at ``limits.inputs_max`` of them, so more are not gathered."""
+    if len(found) > limits.input_leaves_max:
         return
     if isinstance(value, str):
-        found.append(Input("body", name, value[:value_chars_max]))
+        found.append(Input("body", name, value[: limits.input_chars_max]))
     elif isinstance(value, dict):
-        for key, inner in list(value.items())[:inputs_max] if depth else ():
+        for key, inner in list(value.items())[: limits.inputs_max] if depth else ():
             _leaves(inner, f"{name}.{key}" if name else key, depth - 1, found)
     elif isinstance(value, list):
-        for inner in value[:inputs_max] if depth else ():
+        for inner in value[: limits.inputs_max] if depth else ():
             _leaves(inner, name, depth - 1, found)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         found.append(Input("body", name, str(value)[:100]))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from fivehundred import limits
 from fivehundred.diagnosis import statements, taint
 from fivehundred.diagnosis.frames import application, before, place, root
 from fivehundred.diagnosis.model import Fact, Strength
@@ -19,12 +20,11 @@ if TYPE_CHECKING:
     from fivehundred.event import Frame
 
 Facts = Iterator[Fact]
-shown_chars: Final = 60  # of a request's value in a sentence
 
 
 def standing(one: Input, place: str, strength: Strength = "decisive", *, against: bool = False) -> Fact:
     value = one.value.strip()
-    shown = value if len(value) <= shown_chars else value[: shown_chars - 1] + "…"
+    shown = value if len(value) <= limits.value_shown_chars_max else value[: limits.value_shown_chars_max - 1] + "…"
     text = f"the value of {one.label} ({shown!r}) stands in {place}"
     return Fact("taint", one.label, shown, strength, f"request.{one.where}", text, None, against)
 

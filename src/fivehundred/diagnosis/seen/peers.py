@@ -90,7 +90,15 @@ def database_probe_down(case: Case) -> Facts:
 
 
 def pool_cannot_connect(case: Case) -> Facts:
-    """psycopg's pool connects in the background and logs why it cannot."""
+    """psycopg's pool connects in the background: it counts and logs that it cannot."""
+    for number, pool in enumerate(_dicts(case.ours.get("pools"))):
+        errors = _number(pool.get("connect_errors"))
+        if errors:
+            name = str(pool.get("name") or "pool")[:100]
+            text = f"the pool {name} failed to connect {errors:.0f} times"
+            source = f"contexts.fivehundred.pools[{number}]"
+            yield Fact("pool", name, "connect_errors", "decisive", source, text, None, True)
+            return
     for crumb in reversed(case.event.breadcrumbs[-20:]):
         if crumb.category.startswith("psycopg.pool") and "error connecting" in crumb.message:
             said = plain(crumb.message.partition(": ")[2] or crumb.message, 120)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-line_chars_max: Final = 160
+from fivehundred import limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ _wrapper = re.compile(r"^(?:\([A-Za-z_][\w.]{2,100}\) |(?:connection failed|conn
 _tails: Final = ("\n", "(Background on this error at", "[SQL:", " Is the server running", "\tIs the server running")
 
 
-def plain(text: str, chars: int = line_chars_max) -> str:
+def plain(text: str, chars: int = limits.told_line_chars_max) -> str:
     """A message's first line without a wrapper's class names, links to documentation, and repetitions; cut."""
     text = text.strip()[:4_000]
     for tail in _tails:
