@@ -20,9 +20,9 @@ from fivehundred.console.store import bodies as bodies_module
 from fivehundred.console.store.base import Batch, Digested, FaultQuery, SchemaTooNew
 from fivehundred.console.store.bodies import Body, Codec, Segments
 from fivehundred.console.store.delta import heavier
+from fivehundred.console.store.sampling import keeps
 from fivehundred.console.store.schema import migrations
 from fivehundred.console.store.sqlite import SqliteStore
-from fivehundred.console.store.writing import keeps
 from fivehundred.diagnosis.model import Diagnosis
 from fivehundred.event import new_id, parse
 from fivehundred.fingerprint.model import Fingerprint, Key

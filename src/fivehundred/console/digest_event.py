@@ -20,6 +20,7 @@ from fivehundred.scrub import scrub
 log = logging.getLogger("fivehundred.console.digest")
 
 _encode = msgspec.json.Encoder().encode
+_kept_in_a_row_min: Final = 20  # after so many the next event will likely be kept as well: it is read whole at once
 _drift_s: Final = 300.0  # a sender's clock may be off by this much before its times are corrected
 
 
@@ -30,7 +31,7 @@ class Digester:
         self._store = store
         self._memories: dict[str, Memory] = {}
         self._touched: set[str] = set()
-        self._whole_first = True  # the last event was kept, so the next one likely is: it is not read twice
+        self._kept_in_a_row = _kept_in_a_row_min
 
     def digest(self, found: Found, batch: Batch) -> None:
         """Adds the event to the batch, or the reason why it cannot be one."""
@@ -60,14 +61,15 @@ class Digester:
 
     def _digested(self, found: Found) -> Digested:
         record = found.record
-        event, payload = _whole(found) if self._whole_first else (_outlined(found), b"")
+        whole = self._kept_in_a_row >= _kept_in_a_row_min
+        event, payload = _whole(found) if whole else (_outlined(found), b"")
         fp = fingerprint(event, self._memory(record.project))
         key = fp.primary.value
-        wanted = self._store.wants(record.project, key, record.received_at)
-        was_whole, self._whole_first = self._whole_first, wanted
-        if not wanted:
+        if not self._store.wants(record.project, key, record.received_at):
+            self._kept_in_a_row = 0
             return Digested(record.project, record.received_at, event, b"", fp, None)
-        if not was_whole:
+        self._kept_in_a_row += 1
+        if not whole:
             event, payload = _whole(found)
         history = self._store.history(record.project, key, event)
         return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
@@ -82,7 +84,7 @@ class Digester:
 
 def _outlined(found: Found) -> Event:
     """The typed event as far as grouping and counting look at it."""
-    if found.size > limits.event_bytes_max:
+    if found.size > limits.kept_bytes_max:
         return _typed(_slim(found), found)
     if found.whole:
         return _typed(scrub(found.raw), found)
@@ -94,7 +96,7 @@ def _outlined(found: Found) -> Event:
 
 def _whole(found: Found) -> tuple[Event, bytes]:
     """The typed event and its payload as it is kept: both scrubbed, of bounded size, by our clock."""
-    if found.size > limits.event_bytes_max:
+    if found.size > limits.kept_bytes_max:
         return _kept(_slim(found), found)
     raw = found.read_strictly()
     if raw is not None:

@@ -155,7 +155,7 @@ def _store_event(record: Received, offset: str, body: bytes, batch: Batch) -> Fo
 def _outlined(payload: bytes) -> tuple[dict[str, Json], bool]:
     """(event, whether that is all of it)"""
     _check_size(payload)
-    found = outline(payload) if len(payload) <= limits.event_bytes_max else None
+    found = outline(payload) if len(payload) <= limits.kept_bytes_max else None
     return (_event(payload), True) if found is None else (found, False)
 
 
