@@ -20,6 +20,7 @@ import gzip
 import pstats
 import random
 import re
+import resource
 import struct
 import tempfile
 import time
@@ -139,6 +140,7 @@ def _report(store: SqliteStore, layout: Layout, events: int, wall: float, cpu: f
     print(f"{faults} faults; {figures}")
     print(f"bytes an event: {sum(sizes.values()) / events:.0f} of all, {sizes['bodies'] / kept:.0f} a kept payload")
     print(f"database {sizes['database'] / events:.0f}, bodies {sizes['bodies'] / events:.0f} bytes an event")
+    print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB resident, the filling included")
 
 
 if __name__ == "__main__":
