@@ -135,16 +135,20 @@ class Stage:
     # ---- what was reported ----
 
     def event(self) -> Event:
+        """The last one that is meant. Raises NothingReported."""
+        for _ in range(20):
+            meant = [event for event in self._delivered() if self.wanted in event.transaction]
+            if meant:
+                return meant[-1]
+            time.sleep(0.1 if self.wanted else 0)
+        raise NothingReported(f"{self.way}: the answer was {self.status}, and no event came")
+
+    def _delivered(self) -> list[Event]:
         if self.way == "sdk":
             sentry_sdk.flush(2)
-            found = self._sdk
-        else:
-            self.guard.flush(5)
-            found = self.sink.events
-        if not found:
-            raise NothingReported(f"{self.way}: the answer was {self.status}, and no event came")
-        meant = [event for event in found if self.wanted in event.transaction]
-        return (meant or found)[-1]
+            return self._sdk
+        self.guard.flush(5)
+        return self.sink.events
 
 
 async def _werkzeug(request: StarletteRequest) -> werkzeug.Request:

@@ -442,18 +442,24 @@ def _of_the_language(one: Raised) -> bool:
     inner = one.frames[-1] if one.frames else None
     return (
         inner is not None
-        and (in_app(inner) or root(inner) == "json")
+        and in_app(inner)
         and bool(inner.context_line.strip())
         and not inner.context_line.lstrip().startswith("raise")
         and ("builtins", one.type) in one.classes[:1]
     )
 
 
+def _unmistakable(one: Raised) -> bool:
+    """The texts of OpenSSL, json and threading: nobody else writes them from there."""
+    inner = root(one.frames[-1]) if one.frames else ""
+    return "[SSL" in one.text or (inner in ("json", "threading") and one.type in ("TypeError", "RuntimeError"))
+
+
 def _text_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
     for needle, rule in index.by_text(one.text, case.products):
         product = next((p for p in case.products if f"{p}|{needle}" in rule.texts), "")
         language = rule.cause == "bug" and _of_the_language(one)
-        strength: Strength = "decisive" if product or language else "strong"
+        strength: Strength = "decisive" if product or language or _unmistakable(one) else "strong"
         who = index.labels.get(product) or one.type or "the message"
         said = f"{who} says {needle.strip()!r}"
         yield rule, Fact("message", product or one.type, needle, strength, f"{source}.value", said)

@@ -100,6 +100,7 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             overload.worker,
             overload.broker,
             overload.limiter,
+            overload.queue,
             overload.upstream_busy,
             overload.upstream_slow,
             overload.upstream_down,

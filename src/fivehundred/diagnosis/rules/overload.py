@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
 from fivehundred.diagnosis.seen import peers, places, resources
+from fivehundred.diagnosis.told import language
 from fivehundred.diagnosis.told import peers as told
 
 _errno = "errno(3)"
@@ -291,8 +292,23 @@ limiter = Rule(
     told_apart="a blocked event loop: its lag is small",
     when=resources.limiter_full,
     confirms=resources.limiter_full,
-    classes=("anyio.WouldBlock", "queue.Full", "asyncio.QueueFull"),
+    classes=("anyio.WouldBlock",),
     weak_class=True,
+    status=503,
+    retry_after_s=5,
+    public="The service is overloaded.",
+)
+
+queue = Rule(
+    id="overload.queue_full",
+    cause="overload",
+    transient="clears",
+    because="a queue of the application is full",
+    advice="see why its workers take so little from it; bound what is put in and answer 503 when it is full",
+    until="workers have taken work from the queue",
+    tell=language.in_place,
+    source="Python documentation, queue.Full and asyncio.QueueFull",
+    classes=("queue.Full", "asyncio.QueueFull"),
     status=503,
     retry_after_s=5,
     public="The service is overloaded.",
@@ -468,6 +484,7 @@ deadline = Rule(
     because="something took longer than its time limit",
     advice="see what was waited for: the failing frame and the other threads' stacks name it",
     until="the slow part is fast again",
+    tell=language.deadline,
     source="Python documentation, TimeoutError",
     told_apart="an own deadlock: that is a wait for a lock of the application",
     classes=(

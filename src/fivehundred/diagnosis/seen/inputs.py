@@ -108,11 +108,30 @@ def input_unchecked(case: Case) -> Facts:
             text = f"{shown!r} in the message is the value of {one.label}"
             yield Fact("input", one.label, shown, "decisive", f"request.{one.where}", text)
             return
+        read = _read_by_the_line(case)
+        if read is not None:
+            shown = read.value.strip()[:60]
+            text = f"the failing line reads {read.label}, which is {shown!r}"
+            yield Fact("input", read.label, shown, "decisive", f"request.{read.where}", text)
+            return
     if any(one.named(*_parsers) for one in case.raised):
         for fact in parsed_from_request(case):
             kind = next(one.type for one in case.raised if one.named(*_parsers))
             text = f"{kind}: what the request brought cannot be parsed"
             yield Fact("frame", fact.subject, "request", "strong", "frames", text)
+
+
+def _read_by_the_line(case: Case) -> Input | None:
+    """The field of the request that the failing line itself takes, when a conversion failed on that line."""
+    if case.app_frame is None or not any(one.named("ValueError", "InvalidOperation") for one in case.raised):
+        return None
+    line = case.app_frame.context_line
+    if not re.search(r"request\.(?:args|form|values|GET|POST|query_params|path_params|get_json|json)", line):
+        return None
+    names = [
+        name for pair in re.findall(r"""\[["']([\w.-]+)["']\]|get\(["']([\w.-]+)["']""", line) for name in pair if name
+    ]
+    return next((one for one in case.inputs if one.name in names), None)
 
 
 def failed_on_it(case: Case) -> Facts:

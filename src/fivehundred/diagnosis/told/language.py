@@ -22,7 +22,24 @@ def tell(case: Case) -> Told:
         return unhandled(case)
     because, advice = _clause(one, case.app_frame)
     at = f" at {place(case.app_frame)}" if case.app_frame is not None else ""
+    said = plain(one.text, 100)
+    if not because and said:
+        because, advice = f"a call raises {one.type} ({said})", "correct the call, or handle that case,"
     return Told(because, fact_of(one, case), f"{advice}{at}" if advice else "")
+
+
+def deadline(case: Case) -> Told:
+    """Which line waited."""
+    one = next((one for one in case.raised if "imeout" in one.type), None) or decisive(case)
+    if one is None or case.app_frame is None:
+        return Told()
+    return Told(fact=fact_of(one, case), advice=f"see what {place(case.app_frame)} waits for, and what that waits for")
+
+
+def in_place(case: Case) -> Told:
+    """The rule's own words, and the line."""
+    one = decisive(case)
+    return Told(fact=fact_of(one, case)) if one is not None else Told()
 
 
 def input_unchecked(case: Case) -> Told:
@@ -238,12 +255,6 @@ _types: Final[dict[str, Made]] = {
     "IndexError": ("the code reads beyond the end of a list", "check the length before the item is read"),
     "FileExistsError": ("the code creates what exists already", "handle the existing file"),
     "IsADirectoryError": ("the code opens a folder as a file", "correct the path"),
-    "AttributeError": (
-        "the code asks for an attribute that is not there",
-        "correct the name, or what the variable holds,",
-    ),
-    "TypeError": ("the code uses a value of the wrong type", "correct the type of the value"),
-    "ValueError": ("a value does not fit what is done with it", "validate the value"),
     "ValidationError": ("the code makes an object from values that its model forbids", "validate the values"),
 }
 
