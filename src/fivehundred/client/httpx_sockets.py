@@ -6,10 +6,11 @@ wrapping them is the one without a second thread and without a timer for each ca
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any, Final
 
 from fivehundred.client.scope import attempt_header
-from fivehundred.client.sockets import left_s
+from fivehundred.client.sockets import left_s, until
 
 attempt_key: Final = "fivehundred.attempt"  # request extension: the number to send, as bytes
 
@@ -108,11 +109,16 @@ class _StreamBase:
         self._read, self._write, self._start_tls = inner.read, inner.write, inner.start_tls
         self.get_extra_info = inner.get_extra_info
 
+    # each call reads and writes at least once; the usual case of left_s is written out
     def read(self, max_bytes: int, timeout: float | None = None) -> Any:
-        return self._read(max_bytes, left_s(timeout))
+        if timeout is None or until.get() - monotonic() < timeout:
+            timeout = left_s(timeout)
+        return self._read(max_bytes, timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> Any:
-        return self._write(buffer, left_s(timeout))
+        if timeout is None or until.get() - monotonic() < timeout:
+            timeout = left_s(timeout)
+        return self._write(buffer, timeout)
 
 
 class _Stream(_StreamBase):
