@@ -6,6 +6,7 @@ Read from stored attributes alone; no driver is imported, no property is called.
 from __future__ import annotations
 
 import errno
+import functools
 import re
 from types import FrameType, TracebackType
 from typing import Final, NamedTuple
@@ -233,7 +234,7 @@ def _from_text(exc: BaseException) -> str:
         if type(arg) is not str:
             continue
         head = arg[: limits.crumb_chars_max]
-        for pattern in _peer_texts:
+        for pattern in _peer_texts():
             found = pattern.search(head)
             if found:
                 peer = _peer(found[1].strip("[]"), found[2])
@@ -242,13 +243,18 @@ def _from_text(exc: BaseException) -> str:
     return ""
 
 
-_peer_texts: Final = (
-    re.compile(r'server at "([^"]+)"(?: \([^)]*\))?, port (\d+)'),  # libpq
-    re.compile(r"host(?:name)?[=:] ?'?([\w.\-:]+?)'?[,;]? port[=:] ?(\d+)"),  # urllib3, psycopg
-    re.compile(r"\('([\w.:\-]+)', (\d+)(?:, \d+, \d+)?\)"),  # asyncio: Connect call failed ('127.0.0.1', 5432)
-    re.compile(r"(?:connecting to|connect to(?: host)?|connection to|reading from) \[?([\w.\-]+|[0-9a-f:]+)\]?:(\d+)"),
-    re.compile(r"^([\w.\-]+):(\d+): "),  # pymongo
-)
+@functools.cache
+def _peer_texts() -> tuple[re.Pattern[str], ...]:
+    """Compiled when the Guard is made, which not every importer of this module does."""
+    return (
+        re.compile(r'server at "([^"]+)"(?: \([^)]*\))?, port (\d+)'),  # libpq
+        re.compile(r"host(?:name)?[=:] ?'?([\w.\-:]+?)'?[,;]? port[=:] ?(\d+)"),  # urllib3, psycopg
+        re.compile(r"\('([\w.:\-]+)', (\d+)(?:, \d+, \d+)?\)"),  # asyncio: Connect call failed ('127.0.0.1', 5432)
+        re.compile(
+            r"(?:connecting to|connect to(?: host)?|connection to|reading from) \[?([\w.\-]+|[0-9a-f:]+)\]?:(\d+)"
+        ),
+        re.compile(r"^([\w.\-]+):(\d+): "),  # pymongo
+    )
 
 
 def _from_frames(exc: BaseException) -> str:

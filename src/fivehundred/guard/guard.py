@@ -259,7 +259,7 @@ def _warm_up(about: About) -> None:
     import fivehundred.guard.changes  # noqa: F401 - the observer's, which would load OpenSSL while requests run
 
     _quick(LookupError())
-    encoded(capture(LookupError("none", {"none": [0]}), None, about))
+    encoded(capture(ConnectionRefusedError(0, "none", {"none": [0]}), None, about))
     may_be_own(place_of(sys._getframe(), ()))
 
 
