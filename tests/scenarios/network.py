@@ -484,8 +484,8 @@ def _(stage: Stage) -> None:
 
     def fan_out(request: Any) -> Any:
         # a limit on memory stops threads as a limit on tasks does: each wants its stack
-        resource.setrlimit(resource.RLIMIT_AS, (700 << 20, resource.RLIM_INFINITY))
-        threading.stack_size(16 << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (1_600 << 20, resource.RLIM_INFINITY))
+        threading.stack_size(64 << 20)  # what is left for everything else is less than one of them
         for _ in range(500):
             threading.Thread(target=stop.wait, daemon=True).start()
         return {}

@@ -10,7 +10,8 @@ from fivehundred import limits
 from fivehundred.diagnosis import replay, statements, taint
 from fivehundred.diagnosis.frames import where
 from fivehundred.diagnosis.model import Diagnosis, Step
-from fivehundred.diagnosis.told.peers import named
+from fivehundred.diagnosis.seen.resources import cpu_measured, full_share, number
+from fivehundred.diagnosis.told.peers import named, said
 from fivehundred.event import Json, cut
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _code(case: Case, diagnosis: Diagnosis) -> Step:
         how = "send the stack with the event; the Guard marks the application's frames"
         return Step("code", "missing", "No frame of the application is in this event.", (), how)
     lines = [where(frame), f"    {frame.context_line.strip()}"] if frame.context_line else [where(frame)]
-    lines += [f"raised: {one.type}: {one.text.partition(chr(10))[0]}" for one in reversed(case.raised)][:4]
+    lines += [f"raised: {message}" for message in said(case)][:4]
     values = [f"{name} = {_short(value)}" for name, value in list(frame.vars.items())[:4]]
     release = _release(case)
     if release:
@@ -127,7 +128,7 @@ def _database(case: Case, diagnosis: Diagnosis) -> Step:
         return Step(
             "database",
             "found",
-            f"{_upper(named(case))} has to do with it.",
+            f"The trouble is at {named(case)}.",
             _cut(lines),
             _database_next(case, diagnosis),
         )
@@ -137,10 +138,6 @@ def _database(case: Case, diagnosis: Diagnosis) -> Step:
         return Step("database", "normal", "No database took part in the failing operation.")
     how = "the Guard probes the database at the moment of the failure; show it the pool with guard.watch(engine)"
     return Step("database", "missing", "The state of the database at that moment is not known.", (), how)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _probes(case: Case) -> list[str]:
@@ -185,7 +182,23 @@ def _resources(case: Case, diagnosis: Diagnosis) -> Step:
         and facts
     ):
         return Step("resources", "found", "A resource was at its limit.", _cut([*facts, *lines]), diagnosis.advice)
+    strained = _strained(case)
+    if strained:
+        summary = f"{' and '.join(strained)}; that did not decide this failure."
+        return Step("resources", "found", summary[:1].upper() + summary[1:], _cut(lines))
     return Step("resources", "normal", "Nothing was near its limit.", _cut(lines))
+
+
+def _strained(case: Case) -> list[str]:
+    """What was near its limit, though it is not the cause."""
+    found = [fact.text for fact in cpu_measured(case)]
+    fds, most = number(case, "fds_open"), number(case, "fds_max")
+    if fds is not None and most and fds >= full_share * most:
+        found.append(f"{fds:.0f} of {most:.0f} file descriptors were open")
+    free, total = number(case, "disk_free_bytes"), number(case, "disk_total_bytes")
+    if free is not None and total and free <= (1 - full_share) * total:
+        found.append(f"{free / total:.0%} of the disk was free")
+    return found[:2]
 
 
 def _measured(resources: dict[str, Json]) -> list[str]:

@@ -174,6 +174,6 @@ def said(case: Case) -> list[str]:
     found: dict[str, str] = {}
     for one in reversed(case.raised):
         text = plain(one.text)
-        if text and not any(text in known or known in text for known in found):
+        if text.strip("()") and not any(text in known or known in text for known in found):
             found[text] = f"{one.type}: {text}" if one.type else text
     return list(found.values())
