@@ -64,12 +64,13 @@ def busy_without(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     yield from gunicorn(tmp_path, deadline=False)
 
 
-def impatient(url: str) -> None:
+def impatient(url: str, seen: Path) -> None:
     """Asks while the worker is busy, and does not wait for it."""
     slow = threading.Thread(target=requests.get, args=(url + "/slow",))
     slow.start()
-    time.sleep(0.2)
-    with deadline(0.3), Session() as session, pytest.raises(DeadlineExceeded):
+    while "/slow" not in seen.read_text():
+        time.sleep(0.01)
+    with deadline(0.2), Session() as session, pytest.raises(DeadlineExceeded):
         session.get(url + "/late")
     slow.join()
     assert requests.get(url + "/last", timeout=5).status_code == 200  # the worker has come to the end of the queue
@@ -77,13 +78,13 @@ def impatient(url: str) -> None:
 
 def test_a_request_whose_caller_gave_up_in_the_backlog_is_not_begun(busy: tuple[str, Path]) -> None:
     url, seen = busy
-    impatient(url)
+    impatient(url, seen)
     assert seen.read_text().split() == ["/up", "/slow", "/last"]
 
 
 def test_without_the_option_it_is_begun(busy_without: tuple[str, Path]) -> None:
     url, seen = busy_without
-    impatient(url)
+    impatient(url, seen)
     assert seen.read_text().split() == ["/up", "/slow", "/late", "/last"]
 
 
