@@ -40,8 +40,9 @@ def axe() -> str:
     return found.read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ended with its file: while Playwright runs, no other test of this process may start an event loop."""
     chromium = os.environ.get("FIVEHUNDRED_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium: apt-get install chromium, or name one in FIVEHUNDRED_CHROMIUM")
