@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What a failure costs the event loop, and what a heavy stack costs: the Guard beside sentry-sdk, in one process each.
 
-    fastapi   ZeroDivisionError out of a FastAPI route, without sockets: time from the call of the app to its return
-    heavy     15 frames with a 1 MB text, a 10,000-element list and an object with a 1 ms repr in each
-    hang      a local whose repr sleeps 5 s
+fastapi   ZeroDivisionError out of a FastAPI route, without sockets: time from the call of the app to its return
+heavy     15 frames with a 1 MB text, a 10,000-element list and an object with a 1 ms repr in each
+hang      a local whose repr sleeps 5 s
 
-    PYTHONPATH=TOOLS:bench python bench/guard_capture.py [--sdk NAME=module:function]
+PYTHONPATH=TOOLS:bench python bench/guard_capture.py [--sdk NAME=module:function]
 """
 
 from __future__ import annotations
