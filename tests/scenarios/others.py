@@ -251,7 +251,7 @@ def _(stage: Stage) -> None:
 
 
 @scenario(
-    "o-22 asyncio deadline around an upstream", "overload", "clears", "imeout|deadline|time", "bug", "misconfiguration"
+    "o-22 asyncio deadline around an upstream", "overload", "clears", "imeout|deadline|time|processor", "bug", "misconfiguration"
 )
 def _(stage: Stage) -> None:
     async def slow_supplier() -> int:
@@ -264,7 +264,7 @@ def _(stage: Stage) -> None:
     stage.get(quote_price)
 
 
-@scenario("o-23 future that is late", "overload", "clears", "imeout|deadline|time", "bug", "misconfiguration")
+@scenario("o-23 future that is late", "overload", "clears", "imeout|deadline|time|processor", "bug", "misconfiguration")
 def _(stage: Stage) -> None:
     pool = ThreadPoolExecutor(1)
     pool.submit(time.sleep, 0.8)
