@@ -251,7 +251,12 @@ def _(stage: Stage) -> None:
 
 
 @scenario(
-    "o-22 asyncio deadline around an upstream", "overload", "clears", "imeout|deadline|time|processor", "bug", "misconfiguration"
+    "o-22 asyncio deadline around an upstream",
+    "overload",
+    "clears",
+    "imeout|deadline|time|processor",
+    "bug",
+    "misconfiguration",
 )
 def _(stage: Stage) -> None:
     async def slow_supplier() -> int:
