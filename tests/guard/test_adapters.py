@@ -190,4 +190,6 @@ def test_what_flask_logs_about_a_failure_is_no_breadcrumb_of_it_and_what_the_app
 
     app.add_url_rule("/pay", view_func=pay)
     app.test_client().get("/pay")
-    assert [crumb.message for crumb in guard.events[-1].breadcrumbs] == ["could not charge"]
+    crumbs = guard.events[-1].breadcrumbs
+    # Flask logs through the application's own logger; others of this process may have spoken meanwhile
+    assert [crumb.message for crumb in crumbs if crumb.category == "crumbs"] == ["could not charge"]
