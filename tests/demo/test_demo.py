@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,14 +71,28 @@ def test_ctrl_c_ends_every_process_and_deletes_what_was_stored(open_folder: Path
 def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
     running = subprocess.Popen(demo("--data", str(tmp_path)), stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
-    next(line for line in running.stdout if "Ctrl-C ends everything" in line)
+    said = "".join(iter_until(running.stdout, "Ctrl-C ends everything"))
+    port = int(re.findall(r"PostgreSQL on 127.0.0.1:(\d+)", said)[0])
     started = children_of(running.pid)
     running.kill()
     running.wait()
     deadline = time.monotonic() + 15
-    while any(Path(f"/proc/{pid}").exists() for pid in started) and time.monotonic() < deadline:
+    while (any(Path(f"/proc/{pid}").exists() for pid in started) or listens(port)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert not listens(port)
+
+
+def iter_until(lines: Iterable[str], text: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if text in line:
+            return
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def children_of(pid: int) -> list[int]:

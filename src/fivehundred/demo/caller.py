@@ -242,7 +242,12 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app = application(caller, os.environ["DEMO_CONSOLE"])
-    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning", server_header=False)
+    parent = os.getppid()
+    try:
+        uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning", server_header=False)
+    finally:
+        if os.getppid() != parent:  # the demo was killed, and cannot end its database, which is nobody's child
+            database.remove()
 
 
 if __name__ == "__main__":
