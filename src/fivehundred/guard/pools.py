@@ -90,6 +90,8 @@ def _psycopg(pool: Any) -> dict[str, Json]:
         "size": stats.get("pool_max", size),
         "overflow": 0,
         "waiting": stats.get("requests_waiting", 0),
+        # a pool that waits for a server that is down looks full: connections that are being opened count as taken
+        "connect_errors": stats.get("connections_errors", 0),
     }
 
 
