@@ -21,25 +21,30 @@ _empty: Final = ("[]", "()", "''", "deque([])")
 def show_it(case: Case) -> Facts:
     """None where None is complained of, zero where zero divides, empty where an item is read."""
     frame = case.app_frame
-    wanted, words = _wanted(case)
-    if frame is None or not wanted:
+    if frame is None:
         return
-    for name in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", frame.context_line)):
-        if name in frame.vars and _written(frame.vars[name]) in wanted:
-            value = _written(frame.vars[name])
-            yield Fact("variable", name, value, "strong", "frames[].vars", f"{name} {words} at that moment")
+    wanted, where = _wanted(case, frame.context_line)
+    for name in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", where)):
+        value = _written(frame.vars[name]) if name in frame.vars else ""
+        if value in wanted:
+            text = f"{name} was {wanted[value]} at that moment"
+            yield Fact("variable", name, value, "strong", "frames[].vars", text)
             return
 
 
-def _wanted(case: Case) -> tuple[tuple[str, ...], str]:
+def _wanted(case: Case, line: str) -> tuple[dict[str, str], str]:
+    """(values that show it, and the word for each; the part of the line whose names count)."""
     for one in reversed(case.raised):
         if "NoneType" in one.text:
-            return _nothing, "was None"
+            return dict.fromkeys(_nothing, "None"), line
         if one.named("ZeroDivisionError"):
-            return (*_zero, *_empty), "was zero or empty"
+            # what divides stands behind the operator; the total in front of it may be zero as well
+            return {**dict.fromkeys(_zero, "zero"), **dict.fromkeys(_empty, "empty")}, re.split(
+                "[/%]", line, maxsplit=1
+            )[-1]
         if one.named("IndexError"):
-            return _empty, "was empty"
-    return (), ""
+            return dict.fromkeys(_empty, "empty"), line
+    return {}, ""
 
 
 def _written(value: Json) -> str:
