@@ -7,7 +7,7 @@ import time
 import requests
 import sqlalchemy
 
-from fivehundred import event
+from fivehundred import event, event_wire
 from fivehundred.diagnosis.diagnose import diagnose
 from fivehundred.diagnosis.quick import quick
 from fivehundred.guard.capture import About, capture
@@ -45,7 +45,7 @@ def main():
         try:
             fail()
         except Exception as exc:
-            found = event.parse(event.to_wire(capture(exc, parts, about)), received_at=time.time())
+            found = event.parse(event_wire.to_wire(capture(exc, parts, about)), received_at=time.time())
             first, whole = median_us(lambda e=exc: quick(e)), median_us(lambda f=found: diagnose(f))
             print(f"{name:15} quick {first:6.1f} us   diagnose {whole:6.0f} us")
 

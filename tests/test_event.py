@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fivehundred import limits
-from fivehundred.event import Event, EventError, clean_id, parse, text, to_wire, tree
+from fivehundred.event import Event, EventError, clean_id, parse, text, tree
+from fivehundred.event_wire import to_wire
 
 now = 1_790_000_000.0
 

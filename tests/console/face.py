@@ -19,7 +19,8 @@ from fivehundred.console.store.base import Batch, Digested, Malformed, Store, Ta
 from fivehundred.console.store.sqlite import SqliteStore
 from fivehundred.console.web import pages
 from fivehundred.diagnosis.model import Cause, Diagnosis, Fact, Step, step_names
-from fivehundred.event import Json, clean, new_id, parse, to_wire
+from fivehundred.event import Json, clean, new_id, parse
+from fivehundred.event_wire import to_wire
 from fivehundred.fingerprint.memory import Memory
 from fivehundred.fingerprint.rule import fingerprint
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.pool import QueuePool
 
-from fivehundred import event
+from fivehundred import event, event_wire
 from fivehundred.diagnosis.diagnose import diagnose
 from fivehundred.diagnosis.model import Diagnosis
 from fivehundred.diagnosis.quick import quick
@@ -57,7 +57,7 @@ def raised(fail: Callable[[], object]) -> Exception:
 def diagnosed(fail: Callable[[], object], query: str = "") -> Diagnosis:
     parts = RequestParts(method="GET", host="h", path="/x", query=query, route="/x")
     captured = capture(raised(fail), parts, About(app_paths=(os.path.dirname(__file__),)))
-    return diagnose(event.parse(event.to_wire(captured), received_at=time.time()))
+    return diagnose(event.parse(event_wire.to_wire(captured), received_at=time.time()))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fivehundred import limits
-from fivehundred.event import Event, to_wire
+from fivehundred.event import Event
+from fivehundred.event_wire import to_wire
 from fivehundred.guard import crumbs, message
 from fivehundred.guard.capture import About, capture
 from fivehundred.guard.encode import encoded

@@ -12,7 +12,8 @@ from fivehundred.console import digest_frames
 from fivehundred.console.digest_items import Found, Unreadable, malformed
 from fivehundred.console.store.base import Batch, Digested, Store
 from fivehundred.diagnosis.diagnose import diagnose
-from fivehundred.event import Event, EventError, Json, parse, seconds, to_wire
+from fivehundred.event import Event, EventError, Json, parse, seconds
+from fivehundred.event_wire import to_wire
 from fivehundred.fingerprint.memory import Memory
 from fivehundred.fingerprint.rule import fingerprint
 from fivehundred.scrub import scrub

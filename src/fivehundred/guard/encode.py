@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Final
 
 from fivehundred import limits
-from fivehundred.event import Event, ExceptionItem, Frame, Json, context_name, exception_to_wire, frame_to_wire, to_wire
+from fivehundred.event import Event, ExceptionItem, Frame, Json, context_name
+from fivehundred.event_wire import exception_to_wire, frame_to_wire, to_wire
 from fivehundred.guard.kept import Kept
 
 

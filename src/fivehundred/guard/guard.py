@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from fivehundred import limits
-from fivehundred.event import Event, context_name, new_id, parse, to_wire
+from fivehundred.event import Event, context_name, new_id, parse
+from fivehundred.event_wire import to_wire
 from fivehundred.guard import config, crumbs, log, once
 from fivehundred.guard.capture import About, capture
 from fivehundred.guard.encode import encoded
