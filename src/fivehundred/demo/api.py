@@ -19,13 +19,15 @@ from sqlalchemy.pool import QueuePool
 import fivehundred
 
 app = Flask(__name__)
+url = os.environ.get("DATABASE_URL", "sqlite://")
 engine = sqlalchemy.create_engine(
-    os.environ.get("DATABASE_URL", "sqlite://"),
+    url,
     poolclass=QueuePool,
     pool_size=2,  # small, so that three slow reports at once are an overload
     max_overflow=0,
     pool_timeout=0.5,
     pool_pre_ping=True,
+    pool_recycle=0 if url.startswith("sqlite") else -1,  # a file that is gone is only missed when it is opened again
 )
 rates: dict[str, float | None] = {"EUR": 1.0, "USD": 1.0834, "GBP": 0.8571, "CHF": None}
 orders: list[dict[str, int | None]] = [{"price": 120}, {"price": None}, {"price": 40}]
