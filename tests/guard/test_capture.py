@@ -659,10 +659,13 @@ def test_source_that_changed_after_the_import_is_not_shown(tmp_path: Path, monke
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.one_of(st.text(), st.binary(), st.integers(), st.floats(), st.none(), st.complex_numbers())))
 def test_any_arguments_become_an_event(args: list[Any]) -> None:
-    event_of(lambda: _raise(ValueError(*args)))
+    assert event_of(lambda: _raise(ValueError(*args))).exceptions[-1].type == "ValueError"
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=300), st.sampled_from(["application/json", "application/x-www-form-urlencoded", "", "x/y"]))
 def test_any_body_becomes_a_request(body: bytes, kind: str) -> None:
-    event_of(divide, RequestParts(headers=[("Content-Type", kind)], body=body, query=body.decode("latin-1")))
+    parts = RequestParts(headers=[("Content-Type", kind)], body=body, query=body.decode("latin-1"))
+    event = event_of(divide, parts)
+    assert event.exceptions[-1].type == "ZeroDivisionError"
+    assert event.request is not None
