@@ -384,3 +384,43 @@ def test_changes_since_a_moment_count_faults_with_newer_events(store: Store, wri
     write(make("b", at=now - 100), make("c", project="2"), at=now + 5)
     assert store.changed_since(now, project=None) == 2
     assert store.changed_since(now, project="1") == 1
+
+
+# ---- what follows from a batch ---------------------------------------------------------------------
+
+
+def news_of(store: Store, *events: Digested, at: float = now) -> dict[str, Any]:
+    found: list[Any] = []
+    store.write(Batch(events=list(events)), now=at, within=found.extend)
+    return {news.newest.fingerprint.primary.value: news for news in found}
+
+
+def test_a_batch_tells_what_it_did_to_each_fault(store: Store, make: Make) -> None:
+    first = news_of(store, make("a"), make("a", at=now + 1), make("b"))
+    assert {key: (news.created, news.events) for key, news in first.items()} == {"a": (True, 2), "b": (True, 1)}
+    again = news_of(store, make("a", at=now + 2))
+    assert (again["a"].created, again["a"].events, again["a"].fault) == (False, 1, first["a"].fault)
+    assert first["a"].first.event.timestamp == now
+    assert first["a"].newest.event.timestamp == now + 1
+
+
+def test_a_batch_tells_which_faults_came_back(store: Store, make: Make) -> None:
+    fault = news_of(store, make("a"))["a"].fault
+    store.set_state([fault], "resolved", by="ann", now=now + 1)
+    assert news_of(store, make("a", at=now + 2))["a"].regressed
+    assert not news_of(store, make("a", at=now + 3))["a"].regressed
+
+
+def test_an_event_that_was_known_is_no_news(store: Store, make: Make) -> None:
+    event = make("a")
+    news_of(store, event)
+    assert news_of(store, event) == {}
+
+
+def test_what_follows_from_a_batch_is_written_with_it_or_the_batch_is_not(store: Store, make: Make) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        store.write(Batch(offset="1", events=[make("a")]), now=now, within=fail)
+    assert (store.faults(FaultQuery(), now=now).total, store.offset()) == (0, "")

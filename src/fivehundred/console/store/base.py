@@ -6,11 +6,12 @@ reader method works on one project or, with ``project=None``, on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
 from fivehundred import limits
+from fivehundred.console.store.database import Database
 from fivehundred.diagnosis.model import Cause, Confidence, Diagnosis, History, Transient
 from fivehundred.event import Event, Json
 from fivehundred.fingerprint.model import Fingerprint
@@ -117,6 +118,24 @@ class Batch:
     tallies: list[Tally] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     memories: dict[str, dict[str, Json]] = field(default_factory=dict)  # project -> what the fingerprint has learned
+
+
+@dataclass(frozen=True, slots=True)
+class FaultNews:
+    """What one batch did to one fault: told inside the transaction, so that what follows from it is written with it."""
+
+    fault: int
+    project: str
+    created: bool
+    regressed: bool  # it was resolved and came back
+    events: int  # new ones of this batch
+    users: int  # of the fault, this batch included
+    first: Digested  # the earliest new one of this batch, by its own clock
+    newest: Digested  # by its own clock
+    diagnosed: Digested | None  # the newest new one that was diagnosed
+
+
+Within: TypeAlias = Callable[[Sequence[FaultNews]], None]
 
 
 # ---- what pages and API read ---------------------------------------------------------------------
@@ -250,6 +269,9 @@ class Retention:
 class Store(Protocol):
     """All methods are synchronous and safe to call from one thread at a time; open one Store per thread or process."""
 
+    @property
+    def database(self) -> Database: ...  # what the desks (incidents, people, alerts ...) are built on
+
     def close(self) -> None: ...
 
     # projects
@@ -260,7 +282,8 @@ class Store(Protocol):
     # the digest; ``key`` is Fingerprint.primary.value. ``wants`` counts the event and says whether its payload will be
     # kept: True for what is not known yet. ``history`` is of what was before the event, this batch included.
     def offset(self) -> str: ...  # of the last written batch; empty at the beginning
-    def write(self, batch: Batch, *, now: float) -> None: ...  # idempotent by (project, event_id)
+    # ``within`` is called inside the transaction when all else is written; what it raises undoes the batch
+    def write(self, batch: Batch, *, now: float, within: Within | None = None) -> None: ...  # idempotent by event_id
     def wants(self, project: str, key: str, received_at: float) -> bool: ...
     def retain(self, rules: Retention, *, now: float, busy: bool) -> bool: ...  # a small step; True: there is more
     def history(self, project: str, key: str, event: Event) -> History: ...

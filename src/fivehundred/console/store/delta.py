@@ -84,6 +84,8 @@ class Delta:
     arrived: dict[int, int] = field(default_factory=dict)  # hour -> events that arrived in it, this batch included
     events: int = 0
     first_seen: float = math.inf
+    first: Digested | None = None  # the earliest by its own clock
+    regressed: bool = False  # in this batch
     last: Digested | None = None  # the newest by its own clock
     diagnosed: Digested | None = None  # the newest that was diagnosed
     last_kept: bytes = b""  # the newest to arrive whose payload is kept
@@ -131,6 +133,8 @@ class Delta:
         event = digested.event
         self.events += 1
         self.first_seen = min(self.first_seen, event.timestamp)
+        if self.first is None or event.timestamp < self.first.event.timestamp:
+            self.first = digested
         if self.last is None or event.timestamp >= self.last.event.timestamp:
             self.last = digested
         if digested.diagnosis is not None:
@@ -147,7 +151,7 @@ class Delta:
             events, first_seen = self.values.get(value, (0, event.timestamp))
             self.values[value] = (events + 1, min(first_seen, event.timestamp))
         if self.state == "resolved" and event.timestamp > (self.resolved_at or 0):
-            self.state, self.regressed_at = "open", event.timestamp
+            self.state, self.regressed_at, self.regressed = "open", event.timestamp, True
             self.changes.append((event.timestamp, f"regressed in {event.release}" if event.release else "regressed"))
         return self._nth(int(digested.received_at // 3600))
 

@@ -57,23 +57,25 @@ def _use_wal(db: apsw.Connection) -> None:
 def migrate(db: apsw.Connection) -> None:
     """Apply what is missing. Safe when several processes open the database at the same moment."""
     steps = migrations()
-    while (done := _version(db)) != len(steps):
-        if done > len(steps):
+    newest = steps[-1][0]
+    while (done := _version(db)) != newest:
+        if done > newest:
             raise SchemaTooNew(
-                f"the data folder has schema {done}, this version knows {len(steps)};"
+                f"the data folder has schema {done}, this version knows {newest};"
                 " install the version that wrote it, or use another data folder"
             )
+        number, sql = next(step for step in steps if step[0] > done)
         with immediate(db):
             if _version(db) == done:  # nobody else was faster
-                db.execute(steps[done])
-                db.execute(f"PRAGMA user_version = {done + 1}")
+                db.execute(sql)
+                db.execute(f"PRAGMA user_version = {number}")
 
 
-def migrations() -> list[str]:
-    """The SQL of every migration, the first one first."""
+def migrations() -> list[tuple[int, str]]:
+    """(number, SQL) of every migration, the first one first. Numbers have gaps; the order is theirs."""
     folder = files("fivehundred.console.store") / "migrations"
     found = sorted((f.name, f.read_text("utf-8")) for f in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", f.name))
-    return [sql for _, sql in found]
+    return [(int(name[:4]), sql) for name, sql in found]
 
 
 @contextmanager

@@ -28,8 +28,10 @@ from fivehundred.console.store.base import (
     Retention,
     Stats,
     StoredEvent,
+    Within,
 )
 from fivehundred.console.store.bodies import Body, BodyError, Place, Segments
+from fivehundred.console.store.database import Database, SqliteDatabase
 from fivehundred.console.store.dictionaries import Dictionaries
 from fivehundred.console.store.past import Past
 from fivehundred.console.store.retention import Keeper
@@ -50,11 +52,16 @@ class SqliteStore:
     def __init__(self, path: Path | str, *, readonly: bool = False) -> None:
         file = Path(path) if Path(path).suffix == ".db" else Path(path) / "console.db"
         self._db = connect(file, readonly=readonly)
+        self._database = SqliteDatabase(self._db)
         self._segments = Segments(file.parent / "bodies")
         self._dictionaries = Dictionaries(self._db)
         self._writer = Writer(self._db, self._segments)
         self._past = Past(self._db)
         self._keeper = Keeper(self._db, self._segments, file)
+
+    @property
+    def database(self) -> Database:
+        return self._database
 
     def close(self) -> None:
         self._segments.close()
@@ -85,9 +92,9 @@ class SqliteStore:
     def offset(self) -> str:
         return str(rows(self._db, "SELECT value FROM mark WHERE name = 'offset'")[0][0])
 
-    def write(self, batch: Batch, *, now: float) -> None:
+    def write(self, batch: Batch, *, now: float, within: Within | None = None) -> None:
         self._past.forget()
-        self._writer.write(batch, now=now)
+        self._writer.write(batch, now=now, within=within)
 
     def retain(self, rules: Retention, *, now: float, busy: bool) -> bool:
         return self._keeper.step(rules, now=now, busy=busy)

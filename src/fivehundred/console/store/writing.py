@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from fivehundred import limits
-from fivehundred.console.store.base import Batch, Digested, Feedback, Malformed, Tally
+from fivehundred.console.store.base import Batch, Digested, FaultNews, Feedback, Malformed, Tally, Within
 from fivehundred.console.store.bodies import Body, Segments
 from fivehundred.console.store.delta import Delta, summary_of, tell_request
 from fivehundred.console.store.dictionaries import Dictionaries
@@ -33,10 +33,12 @@ class Writer:
         self._tallies: Counter[tuple[str, str, str, str, str]] = Counter()
         self._deltas: dict[int, Delta] = {}
         self._faults: dict[tuple[str, str], int] = {}  # (project, primary key) of this batch
+        self._created: set[int] = set()  # faults that this batch began
         self._repeated: dict[int, Digested] = {}  # fault -> the last event of this batch that was known before
 
-    def write(self, batch: Batch, *, now: float) -> None:
+    def write(self, batch: Batch, *, now: float, within: Within | None = None) -> None:
         self._tallies, self._deltas, self._faults, self._repeated = Counter(), {}, {}, {}
+        self._created.clear()
         with immediate(self._db):
             segment, start = self._open_segment()
             at, kept = start, 0
@@ -66,7 +68,24 @@ class Writer:
             if batch.offset:
                 self._db.execute("UPDATE mark SET value = ? WHERE name = 'offset'", (batch.offset,))
             self._db.execute("UPDATE mark SET value = value + 1 WHERE name = 'version'")
+            if within is not None:
+                within([news for delta in self._deltas.values() if (news := self._news(delta)) is not None])
         self._dictionaries.learn(now)
+
+    def _news(self, delta: Delta) -> FaultNews | None:
+        if delta.first is None or delta.last is None:
+            return None
+        return FaultNews(
+            fault=delta.fault,
+            project=delta.last.project,
+            created=delta.fault in self._created,
+            regressed=delta.regressed,
+            events=delta.events,
+            users=delta.users,
+            first=delta.first,
+            newest=delta.last,
+            diagnosed=delta.diagnosed,
+        )
 
     def _event(self, digested: Digested, segment: int, at: int, now: float) -> int:
         """Counts one event and keeps its payload when the sampling says so; how many bytes were appended."""
@@ -132,9 +151,14 @@ class Writer:
             found = self._continued(project, fp.continues)
             if found is not None:
                 self._change(found, digested.event.timestamp, _continues(digested))
-        fault = Delta.create(self._db, digested, now) if found is None else found
+        fault = self._create(digested, now) if found is None else found
         self._save_keys(digested, fault)
         self._faults[project, fp.primary.value] = fault
+        return fault
+
+    def _create(self, digested: Digested, now: float) -> int:
+        fault = Delta.create(self._db, digested, now)
+        self._created.add(fault)
         return fault
 
     def _continued(self, project: str, key: str) -> int | None:

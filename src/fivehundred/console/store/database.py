@@ -1,0 +1,89 @@
+"""Database: the little that SQLite and PostgreSQL have in common, for tables that need nothing special of either.
+
+What is hot (events, faults, their counters) is written for each database by its own Store. Everything else (incidents,
+people, alerts, comments ...) is a *desk*: a class over a ``Database`` whose SQL is written once, in the portable form:
+
+- ``?`` for values, in order; conditions that may be absent are left out, not compared with NULL.
+- ``INSERT ... ON CONFLICT (columns) DO UPDATE/NOTHING``; ``RETURNING id`` for new rows; no OR IGNORE, no rowid.
+- No column called ``user``, ``offset``, ``order``, ``group``, ``end`` or ``desc``: reserved in one of the two.
+- Two-argument min() and max() are CASE expressions. LIKE is written with lower() on both sides and ESCAPE.
+- Truth is INTEGER 0 or 1, times are REAL seconds since 1970, JSON is TEXT, bytes are BLOB. Text holds no NUL.
+
+Migrations from 0010 on are written once as well: types TEXT, INTEGER, REAL, BLOB; ids are ``INTEGER PRIMARY KEY
+AUTOINCREMENT``; no WITHOUT ROWID, no OR IGNORE; statements end with ``;`` at the end of a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import apsw
+
+Value: TypeAlias = str | int | float | bytes | None
+Dialect: TypeAlias = Literal["sqlite", "postgresql"]
+
+
+class Database(Protocol):
+    """One connection, used by one thread at a time. Table and column names are ours, never a sender's."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]: ...
+    def number(self, sql: str, values: Sequence[Value] = ()) -> int | None: ...  # the first column of the first row
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> int: ...  # how many rows it changed
+    def insert(self, table: str, row: Mapping[str, Value]) -> int: ...  # into a table with an ``id``: the new one
+    def transaction(self) -> AbstractContextManager[None]: ...  # one inside another is part of it
+    def changed(self) -> None: ...  # something that a page shows: ``Store.version`` grows
+
+
+class SqliteDatabase:
+    """See ``Database``; over a connection that ``schema.connect`` opened."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+
+    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+        return self._db.execute(sql, values).fetchall()
+
+    def number(self, sql: str, values: Sequence[Value] = ()) -> int | None:
+        found = self._db.execute(sql, values).get
+        return found if isinstance(found, int) else None
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
+        before = self._db.total_changes()
+        self._db.execute(sql, values)
+        return self._db.total_changes() - before
+
+    def insert(self, table: str, row: Mapping[str, Value]) -> int:
+        names = ", ".join(row)
+        sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
+        self._db.execute(sql, tuple(row.values()))
+        return self._db.last_insert_rowid()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")  # takes its lock at the start: never fails half way for want of it
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # SQLite ends it by itself when the disk is full
+            self._db.execute("ROLLBACK")
+
+    def changed(self) -> None:
+        self._db.execute("UPDATE mark SET value = value + 1 WHERE name = 'version'")
