@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    base = (args.url or _configured_url()).rstrip("/")
+    base = (args.url or configured_url()).rstrip("/")
     shows = args.words[:1] == ["show"]
     if shows and (len(args.words) != 2 or not args.words[1].isdecimal()):
         print("fivehundred faults show: give the number of one fault, as they are listed", file=sys.stderr)
@@ -70,7 +70,7 @@ def _query(args: argparse.Namespace) -> str:
     return urllib.parse.urlencode({"query": " ".join(words), "limit": args.limit})
 
 
-def _configured_url() -> str:
+def configured_url() -> str:
     named = os.environ.get("FIVEHUNDRED_URL", "")
     if named:
         return named

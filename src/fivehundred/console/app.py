@@ -30,6 +30,7 @@ from fivehundred.console.digest_items import doors as digest_doors
 from fivehundred.console.ingest.doors import endpoint_of
 from fivehundred.console.ingest.keys import KeyBook, Known
 from fivehundred.console.ingest.route import Ingest, Receive, Scope, Send
+from fivehundred.console.mcp import mount as mcp
 from fivehundred.console.processes import DigestProcess, Lock
 from fivehundred.console.protocol import BoundedProtocol
 from fivehundred.console.site import Site
@@ -80,6 +81,7 @@ async def _serve(
     try:
         await server.serve(sockets=[listener])
     finally:
+        await app.mcp.close()
         await spool.close()
         await digest.stop()
         await keeper
@@ -102,17 +104,18 @@ def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: st
         disk=metrics.Disk(data),
         started_at=time.time(),
     )
-    return Console(ingest, _pages(site), health, urlsplit(url).hostname or "")
+    return Console(ingest, _pages(site), health, url)
 
 
 class Console:
     """The ASGI application: who answers which path."""
 
-    def __init__(self, ingest: Ingest, pages: Starlette, health: metrics.Health, host: str) -> None:
+    def __init__(self, ingest: Ingest, pages: Starlette, health: metrics.Health, url: str) -> None:
         self._ingest = ingest
         self._pages = pages
         self._health = health
-        self._host = host
+        self._host = urlsplit(url).hostname or ""
+        self.mcp = mcp.Mount(self._guarded, url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -135,6 +138,8 @@ class Console:
         elif scope["method"] not in _safe_methods and not _is_own_page(headers, host):
             detail = "changes are taken from this Console's own pages and from programs, not from other sites\n"
             await _answer(send, 403, b"text/plain; charset=utf-8", detail.encode())
+        elif scope["path"] == "/mcp":
+            await self.mcp(scope, receive, send)
         elif scope["path"] == "/metrics":
             body = await asyncio.to_thread(metrics.prometheus, self._health, time.time())
             await _answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", body)
