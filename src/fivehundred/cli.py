@@ -41,7 +41,7 @@ commands: Final = (
     Command("console", "start the Console: one process, one folder", "fivehundred.cli_console", "console"),
     Command("demo", "see the five causes arrive: a Console, a failing API, a client", "fivehundred.demo.main", "demo"),
     Command("faults", "list the faults of a running Console, or show one with its runbook", "fivehundred.cli_faults"),
-    Command("mcp", "serve a running Console to an agent on this machine (MCP)", "fivehundred.console.mcp.cli", "mcp"),
+    Command("mcp", "serve a running Console to an agent on this machine (MCP)", "fivehundred.cli_mcp", "mcp"),
     Command("get", "call a URL and explain a 5xx as the Client does", "fivehundred.client.cli"),
     Command("doctor", "check this machine and the Console: what is wrong, what to do", "fivehundred.cli_doctor"),
 )

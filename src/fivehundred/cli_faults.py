@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "QUERY is what the search line of the pages takes, such as: is:open cause:database release:2.4 timeout. "
         f"The Console is the one that FIVEHUNDRED_URL names, else the host of FIVEHUNDRED_DSN, else {_default_url}."
     )
-    parser.add_argument("words", nargs="*", metavar="[list] [QUERY] | show ID", help="a search, or one fault")
+    parser.add_argument(
+        "words", nargs="*", metavar="[list] [QUERY] | show ID", help="a search, or one fault by number or reference"
+    )
     parser.add_argument("--url", default="", help="of the Console")
     parser.add_argument("--limit", type=int, default=25, help="faults to list (25)")
     parser.add_argument("--json", action="store_true", help="what the API answers, unchanged")
@@ -44,12 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     base = (args.url or configured_url()).rstrip("/")
     shows = args.words[:1] == ["show"]
-    if shows and (len(args.words) != 2 or not args.words[1].isdecimal()):
-        print("fivehundred faults show: give the number of one fault, as they are listed", file=sys.stderr)
+    name = args.words[1].lower().removeprefix("urn:uuid:").replace("-", "") if len(args.words) == 2 else ""
+    if shows and not (name.isdecimal() or re.fullmatch(r"[0-9a-f]{32}", name)):
+        print(
+            "fivehundred faults show: give the number of one fault, as they are listed, or a reference", file=sys.stderr
+        )
         return Exit.usage
-    path = f"/api/v1/faults/{args.words[1]}" if shows else f"/api/v1/faults?{_query(args)}"
     try:
-        answer = _get(base, path)
+        answer = _get(base, _fault_path(base, name) if shows else f"/api/v1/faults?{_query(args)}")
     except Unreachable as e:
         print(f"fivehundred faults: {e}", file=sys.stderr)
         return Exit.unreachable
@@ -63,6 +68,16 @@ def main(args: argparse.Namespace) -> int:
     else:
         print(_many(answer, base))
     return Exit.ok
+
+
+def _fault_path(base: str, name: str) -> str:
+    """Of the fault with that number, or of the one that the event with that reference belongs to."""
+    if len(name) == 32:
+        found = _get(base, f"/api/v1/events/{name}")["fault"]
+        if found is None:
+            raise Refused(f"event {name} could not be read when it arrived, so it belongs to no fault")
+        return f"/api/v1/faults/{found}"
+    return f"/api/v1/faults/{name}"
 
 
 def _query(args: argparse.Namespace) -> str:

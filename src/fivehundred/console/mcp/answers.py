@@ -26,7 +26,8 @@ def fault_list(answer: dict[str, Any], url: str, tokens: int) -> str:
     faults = answer.get("faults", [])
     if not faults:
         return "No fault matches. Without a query the open ones are listed; `is:any` lists all."
-    head = f"{answer.get('total', len(faults))} {'fault matches' if total == 1 else 'faults match'}; {len(faults)} listed, most impact first. {data_not_orders}"
+    total = answer.get("total", len(faults))
+    head = f"Faults that match: {total}; listed: {len(faults)}, most impact first. {data_not_orders}"
     lines = [_fault_line(fault) for fault in faults]
     tail = f"Each: get_fault(id), or {url}/faults/ID"
     return _listed(head, lines, tail, tokens)
@@ -68,11 +69,16 @@ def plain(text: str) -> str:
 
 
 def fence(lines: Iterable[str]) -> str:
-    """Longer than any run of backticks inside."""
-    body = "\n".join(lines)
+    """Longer than any run of backticks inside; what cannot be seen is spelled out."""
+    body = "\n".join("".join(_seen(c) for c in line) for line in lines)
     longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
     mark = "`" * max(3, longest + 1)
     return f"{mark}text\n{body}\n{mark}\n"
+
+
+def _seen(character: str) -> str:
+    hidden = unicodedata.category(character)[0] == "C" and character != "\t"
+    return f"\\u{ord(character):04x}" if hidden else character
 
 
 def _listed(head: str, lines: Sequence[str], tail: str, tokens: int) -> str:
