@@ -28,14 +28,15 @@ may_import: dict[str, set[str]] = {
     "console.inflate": leaves,
     "console.config": leaves,
     "console.otlp": leaves,
+    "console.vault": leaves,
     "console.store": pure,
     "console.spool": leaves,
     "console.channels": leaves,
     "console.site": {"console.store", "console.spool"},
     "console.ingest": leaves | {"console.spool", "console.inflate", "console.otlp"},
     "console.digest": pure
-    | {"console.store", "console.spool", "console.channels", "console.inflate", "console.otlp", "console.config"},
-    "console.alerts": pure | {"console.store", "console.spool", "console.channels"},
+    | {"console.store", "console.spool", "console.channels", "console.inflate", "console.otlp", "console.config", "console.alerts"},
+    "console.alerts": pure | {"console.store", "console.spool", "console.channels", "console.vault"},
     "console.web": pure | {"console.store", "console.site", "console.spool"},
     # the pages' search language and their edge serve the API as well
     "console.api": pure | {"console.store", "console.site", "console.spool", "console.web"},
