@@ -32,12 +32,20 @@ may_import: dict[str, set[str]] = {
     "console.store": pure,
     "console.spool": leaves,
     "console.channels": leaves,
-    "console.site": {"console.store", "console.spool"},
+    "console.site": {"console.store", "console.spool", "console.vault"},
     "console.ingest": leaves | {"console.spool", "console.inflate", "console.otlp"},
     "console.digest": pure
-    | {"console.store", "console.spool", "console.channels", "console.inflate", "console.otlp", "console.config", "console.alerts"},
+    | {
+        "console.store",
+        "console.spool",
+        "console.channels",
+        "console.inflate",
+        "console.otlp",
+        "console.config",
+        "console.alerts",
+    },
     "console.alerts": pure | {"console.store", "console.spool", "console.channels", "console.vault"},
-    "console.web": pure | {"console.store", "console.site", "console.spool"},
+    "console.web": pure | {"console.store", "console.site", "console.spool", "console.channels", "console.alerts"},
     # the pages' search language and their edge serve the API as well
     "console.api": pure | {"console.store", "console.site", "console.spool", "console.web"},
     "console": pure | {"console.*"},

@@ -17,6 +17,7 @@ from fivehundred.console.site import Site
 from fivehundred.console.spool.base import Depth
 from fivehundred.console.store.base import Batch, Digested, Malformed, Store, Tally
 from fivehundred.console.store.sqlite import SqliteStore
+from fivehundred.console.vault import Vault
 from fivehundred.console.web import pages
 from fivehundred.diagnosis.model import Cause, Diagnosis, Fact, Step, step_names
 from fivehundred.event import Json, clean, new_id, parse
@@ -112,7 +113,8 @@ class Face:
         self.asked = 0  # how often somebody asked for the store
         self.refused: dict[tuple[str, str], int] = {}
         self.store().create_project("shop", now=time.time())
-        self.site = Site(self.store, "http://testserver", lambda: Depth(0, 0, None), lambda: self.refused)
+        self.vault = Vault(root / "console.key")
+        self.site = Site(self.store, "http://testserver", lambda: Depth(0, 0, None), lambda: self.refused, self.vault)
         self.app = Starlette(routes=[*v1.routes(self.site), *pages.routes(self.site)])
         self.client = TestClient(self.app, follow_redirects=False)
 

@@ -24,6 +24,7 @@ import uvloop
 from starlette.applications import Starlette
 
 from fivehundred.console import metrics
+from fivehundred.console.alerts_send import Sender
 from fivehundred.console.api import v1
 from fivehundred.console.config import Config, is_loopback, url_of
 from fivehundred.console.digest_items import doors as digest_doors
@@ -37,6 +38,7 @@ from fivehundred.console.site import Site
 from fivehundred.console.spool.segments import SegmentWriter
 from fivehundred.console.store.base import Project, Store, damaged_reason
 from fivehundred.console.store.sqlite import SqliteStore
+from fivehundred.console.vault import Vault
 from fivehundred.console.web import pages
 
 log = logging.getLogger("fivehundred.console.app")
@@ -75,24 +77,33 @@ async def _serve(
     url = config.public_url or url_of(config.host.strip("[]"), listener.getsockname()[1])
     spool = SegmentWriter(config.layout.spool)
     digest = DigestProcess(config)
-    app = _build(spool, digest, stores, url, config.layout.root)
+    vault = Vault(config.layout.key)
+    sender = Sender(stores.get, vault, url)
+    app = _build(spool, digest, stores, url, config.layout.root, vault)
     server = _Server(app, lambda: announce(Started(url, _dsn(url, project), project.id, config.layout.root)))
     keeper = asyncio.create_task(digest.run())
+    sending = asyncio.create_task(sender.run())
     try:
         await server.serve(sockets=[listener])
     finally:
         await app.mcp.close()
+        await sender.stop()
+        await sending
         await spool.close()
         await digest.stop()
         await keeper
 
 
-def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: str, data: Path) -> Console:
+def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: str, data: Path, vault: Vault) -> Console:
     async def keys() -> list[Known]:
         return await asyncio.to_thread(lambda: [Known(p.id, p.key) for p in stores.get().projects()])
 
     ingest = Ingest(spool, KeyBook(keys), digest_doors)
-    site = Site(store=stores.get, public_url=url, backlog=spool.depth, refused=lambda: dict(ingest.refused))
+
+    def refused() -> dict[tuple[str, str], int]:
+        return dict(ingest.refused)
+
+    site = Site(store=stores.get, public_url=url, backlog=spool.depth, refused=refused, vault=vault)
     health = metrics.Health(
         backlog=spool.depth,
         digest=digest,

@@ -37,6 +37,10 @@ class Layout:
         return self.root / "console.lock"
 
     @property
+    def key(self) -> Path:
+        return self.root / "console.key"
+
+    @property
     def digest_lock(self) -> Path:
         return self.root / "digest.lock"
 

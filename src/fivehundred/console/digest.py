@@ -18,6 +18,7 @@ from pathlib import Path
 from fivehundred import limits
 from fivehundred.console.config import Layout
 from fivehundred.console.digest_event import Digester
+from fivehundred.console.digest_follow import follow
 from fivehundred.console.digest_items import doors, malformed, sort
 from fivehundred.console.spool.base import Received, SpoolReader
 from fivehundred.console.spool.segments import SegmentReader
@@ -97,7 +98,10 @@ class Digest:
     def _write(self, records: Records) -> None:
         """All of the records, in as few transactions as the store will take them."""
         try:
-            self._store.write(self._batch(records), now=time.time())
+            now = time.time()
+            self._store.write(
+                self._batch(records), now=now, within=lambda news: follow(self._store.database, news, now=now)
+            )
             self.offset = records[-1][0]
             self._damage_told = self._reader.damaged
         except Exception:  # the edge: whatever one record can provoke must not stop the others

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from fivehundred.console.spool.base import Depth
 from fivehundred.console.store.base import Project, Store
+from fivehundred.console.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Site:
     public_url: str  # "http://127.0.0.1:5500", without a slash at the end
     backlog: Callable[[], Depth]  # accepted and not yet digested
     refused: Callable[[], dict[tuple[str, str], int]]  # (project, reason) -> requests refused since the start
+    vault: Vault  # seals what must be read again: passwords and addresses of channels
 
     def dsn(self, project: Project) -> str:
         """What an application is given to send its events to this project."""

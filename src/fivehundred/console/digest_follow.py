@@ -1,0 +1,13 @@
+"""What follows from a batch: called inside its transaction, so that it is written with the batch or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fivehundred.console import alerts
+from fivehundred.console.store.base import FaultNews
+from fivehundred.console.store.database import Database
+
+
+def follow(database: Database, news: Sequence[FaultNews], *, now: float) -> None:
+    alerts.follow(database, news, now=now)
