@@ -181,10 +181,12 @@ class Alerts:
         return int(self._db.rows(sql, (fault, int((now - within_s) // 60)))[0][0] or 0)
 
     def normal(self, fault: int, within_s: float, *, now: float) -> float:
-        """Events that ``within_s`` of the 24 hours before this one held on average."""
+        """Events that ``within_s`` held on average in the 24 hours before this one, as far as the fault is that old."""
         hour = int(now // 3600)
         sql = "SELECT sum(events) FROM fault_hour WHERE fault = ? AND hour >= ? AND hour < ?"
-        return float(self._db.rows(sql, (fault, hour - 24, hour))[0][0] or 0) * within_s / 86_400
+        events = float(self._db.rows(sql, (fault, hour - 24, hour))[0][0] or 0)
+        known_s = min(86_400.0, hour * 3600 - self.first_seen(fault))
+        return events * within_s / max(known_s, within_s)
 
     def first_seen(self, fault: int) -> float:
         return float(self._db.rows("SELECT first_seen FROM fault WHERE id = ?", (fault,))[0][0])
