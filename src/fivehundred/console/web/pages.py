@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultQuery, Stats, Tally
-from fivehundred.console.web import edge, events, faults, live, render
+from fivehundred.console.web import alerts, edge, events, faults, live, render
 
 _STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 _YEAR = "public, max-age=31536000, immutable"
@@ -27,6 +27,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/", edge.page(console.overview)),
         *faults.routes(site),
         *events.routes(site),
+        *alerts.routes(site),
         Route("/projects", edge.page(console.projects), methods=["GET"]),
         Route("/projects", edge.post(console.create_project), methods=["POST"]),
         Route("/losses", edge.page(console.losses)),

@@ -11,7 +11,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,8 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fivehundred.console.store.base import Fault
+from fivehundred.console.store.alerts import Rule
+from fivehundred.console.store.base import Fault, Project
 from fivehundred.console.web import charts
 from fivehundred.event import cut
 
@@ -98,6 +99,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters.update(asked=asked, cut=cut, ago=ago, at=at, num=num, plural=plural, duration=duration)
+    env.globals.update(only=only)
     env.globals.update(asset=asset, spark=charts.spark, bars=charts.bars, share=charts.share, icon=icon)
     return env
 
@@ -182,3 +184,12 @@ def asset(name: str) -> str:
     """The address of a file in ``static/``, with its content's hash so that it may be cached for ever."""
     digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?{digest}"
+
+
+def only(rule: Rule, projects: Sequence[Project]) -> str:
+    """What an alert rule is narrowed to, in a few words."""
+    names = {project.id: project.name for project in projects}
+    narrow = rule.narrow
+    parts = [", ".join(names.get(p, p) for p in narrow.project), *map(", ".join, (narrow.environment, narrow.cause))]
+    parts += [", ".join(narrow.level), ", ".join(f"{name}={value}" for name, value in narrow.tag)]
+    return "; ".join(part for part in parts if part) or "everything"
