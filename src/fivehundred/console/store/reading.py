@@ -1,11 +1,10 @@
-"""Reading the SQLite store for pages and API: faults in order, one fault, events, figures. Nothing here writes."""
+"""Reading a store for pages and API: faults in order, one fault, events, figures. Portable SQL; nothing here writes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-import apsw
 import msgspec
 
 from fivehundred import limits
@@ -23,17 +22,17 @@ from fivehundred.console.store.base import (
     Stats,
     Tally,
 )
-from fivehundred.console.store.schema import Value, number, rows
+from fivehundred.console.store.database import Database, Value
 from fivehundred.diagnosis.model import Diagnosis
 
 _FAULT: Final = (
-    "hex(last_event_id), id, project, title, message, culprit, method, route, status, platform, level, state, cause,"
+    "last_event_id, id, project, title, message, culprit, method, route, status, platform, level, state, cause,"
     " confidence, transient, sentence, events, users, first_seen, last_seen, first_release, last_release, environment,"
     " regressed_at"
 )
 _EVENT: Final = (
-    "hex(e.event_id), e.fault, e.project, e.timestamp, e.received_at, f.title, e.message, e.release, e.environment,"
-    " e.host, e.method, e.url, e.user, e.sdk"
+    "e.event_id, e.fault, e.project, e.timestamp, e.received_at, f.title, e.message, e.release, e.environment,"
+    " e.host, e.method, e.url, e.\"user\", e.sdk"
 )
 _ORDERS: Final[dict[Order, str]] = {
     "impact": "impact",
@@ -47,29 +46,29 @@ _ORDERS: Final[dict[Order, str]] = {
 # ---- faults --------------------------------------------------------------------------------------
 
 
-def fault_page(db: apsw.Connection, query: FaultQuery, *, now: float) -> FaultPage:
+def fault_page(db: Database, query: FaultQuery, *, now: float) -> FaultPage:
     where, values = _conditions(query)
-    total = number(db, f"SELECT count(*) FROM fault WHERE {where}", values) or 0  # noqa: S608 - our own words only
+    total = db.number(f"SELECT count(*) FROM fault WHERE {where}", values) or 0  # noqa: S608 - our own words only
     order = _ORDERS[query.order]
     if query.cursor:
         where += f" AND ({order}, id) < (?, ?)"
         values = [*values, *_cursor(query.cursor, query.order)]
     limit = _bounded(query.limit)
     sql = f"SELECT {order}, id, {_FAULT} FROM fault WHERE {where} ORDER BY {order} DESC, id DESC LIMIT ?"  # noqa: S608
-    found = rows(db, sql, (*values, limit + 1))
+    found = db.rows(sql, (*values, limit + 1))
     page = found[:limit]
     following = f"{query.order}:{page[-1][0]!r}:{page[-1][1]}" if len(found) > limit else ""
     trends = _trends(db, [row[1] for row in page], now)
     return FaultPage(tuple(_fault(row[2:], trends[row[1]]) for row in page), following, total)
 
 
-def fault_detail(db: apsw.Connection, fault: int, *, now: float) -> FaultDetail:
-    found = rows(db, f"SELECT diagnosis, fingerprint, {_FAULT} FROM fault WHERE id = ?", (fault,))  # noqa: S608
+def fault_detail(db: Database, fault: int, *, now: float) -> FaultDetail:
+    found = db.rows(f"SELECT diagnosis, fingerprint, {_FAULT} FROM fault WHERE id = ?", (fault,))  # noqa: S608
     if not found:
         raise NotFound(f"there is no fault {fault}")
     diagnosis, fingerprint, *row = found[0]
     counted = _values(db, fault)
-    history = rows(db, "SELECT at, by, what FROM change WHERE fault = ? ORDER BY id DESC LIMIT 200", (fault,))
+    history = db.rows("SELECT at, by, what FROM change WHERE fault = ? ORDER BY id DESC LIMIT 200", (fault,))
     return FaultDetail(
         fault=_fault(row, _trends(db, [fault], now)[fault]),
         diagnosis=Diagnosis.from_json(msgspec.json.decode(diagnosis)),
@@ -83,7 +82,7 @@ def fault_detail(db: apsw.Connection, fault: int, *, now: float) -> FaultDetail:
 
 
 def _conditions(query: FaultQuery) -> tuple[str, list[Value]]:
-    where, values = ["1"], list[Value]()
+    where, values = ["1 = 1"], list[Value]()
     for name, value in (("project", query.project), ("state", query.state), ("cause", query.cause)):
         if value is not None:
             where.append(f"{name} = ?")
@@ -110,34 +109,34 @@ def _cursor(cursor: str, order: Order) -> tuple[float, int]:
 
 def _fault(row: Sequence[Any], trend: tuple[int, ...]) -> Fault:
     """From the columns of ``_FAULT``."""
-    return Fault(*(*row[1:], trend, row[0].lower()))
+    return Fault(*(*row[1:], trend, row[0].hex()))
 
 
-def _trends(db: apsw.Connection, faults: list[int], now: float) -> dict[int, tuple[int, ...]]:
+def _trends(db: Database, faults: list[int], now: float) -> dict[int, tuple[int, ...]]:
     """The last 24 hours of each fault."""
     last = int(now // 3600)
     found = {fault: [0] * 24 for fault in faults}
-    marks = ",".join("?" * len(faults))
+    marks = ",".join("?" * len(faults)) or "NULL"
     sql = f"SELECT fault, hour, events FROM fault_hour WHERE fault IN ({marks}) AND hour > ? AND hour <= ?"  # noqa: S608
-    for fault, hour, events in rows(db, sql, (*faults, last - 24, last)):
+    for fault, hour, events in db.rows(sql, (*faults, last - 24, last)):
         found[fault][23 - (last - hour)] = events
     return {fault: tuple(trend) for fault, trend in found.items()}
 
 
-def _daily(db: apsw.Connection, fault: int, now: float) -> tuple[int, ...]:
+def _daily(db: Database, fault: int, now: float) -> tuple[int, ...]:
     last = int(now // 86400)
     days = [0] * 30
     sql = "SELECT hour, events FROM fault_hour WHERE fault = ? AND hour >= ? AND hour < ?"
-    for hour, events in rows(db, sql, (fault, (last - 29) * 24, (last + 1) * 24)):
+    for hour, events in db.rows(sql, (fault, (last - 29) * 24, (last + 1) * 24)):
         days[29 - (last - hour // 24)] += events
     return tuple(days)
 
 
-def _values(db: apsw.Connection, fault: int) -> dict[str, list[tuple[str, int, float]]]:
+def _values(db: Database, fault: int) -> dict[str, list[tuple[str, int, float]]]:
     """name -> (value, events, first seen), the most frequent first."""
     found: dict[str, list[tuple[str, int, float]]] = {}
     sql = "SELECT name, value, events, first_seen FROM fault_value WHERE fault = ? ORDER BY name, events DESC, value"
-    for name, value, events, first_seen in rows(db, sql, (fault,)):
+    for name, value, events, first_seen in db.rows(sql, (fault,)):
         found.setdefault(name, []).append((value, events, first_seen))
     return found
 
@@ -146,10 +145,10 @@ def _values(db: apsw.Connection, fault: int) -> dict[str, list[tuple[str, int, f
 
 
 def event_page(
-    db: apsw.Connection, fault: int | None, project: str | None, cursor: str, limit: int
+    db: Database, fault: int | None, project: str | None, cursor: str, limit: int
 ) -> tuple[list[EventSummary], str]:
     """Kept events, the newest to arrive first."""
-    where, values = ["1"], list[Value]()
+    where, values = ["1 = 1"], list[Value]()
     for name, value in (("fault", fault), ("project", project)):
         if value is not None:
             where.append(f"e.{name} = ?")
@@ -164,48 +163,48 @@ def event_page(
         f"SELECT e.id, {_EVENT} FROM event e JOIN fault f ON f.id = e.fault"  # noqa: S608
         f" WHERE {' AND '.join(where)} ORDER BY e.id DESC LIMIT ?"
     )
-    found = rows(db, sql, (*values, limit + 1))
+    found = db.rows(sql, (*values, limit + 1))
     following = str(found[limit - 1][0]) if len(found) > limit else ""
     return [_summary(row[1:]) for row in found[:limit]], following
 
 
-def kept_summary(db: apsw.Connection, event: int) -> EventSummary:
+def kept_summary(db: Database, event: int) -> EventSummary:
     """Of the row with that id, which exists."""
     sql = f"SELECT {_EVENT} FROM event e JOIN fault f ON f.id = e.fault WHERE e.id = ?"  # noqa: S608
-    return _summary(rows(db, sql, (event,))[0])
+    return _summary(db.rows(sql, (event,))[0])
 
 
-def counted_summary(db: apsw.Connection, event_id: bytes, project: str) -> EventSummary:
+def counted_summary(db: Database, event_id: bytes, project: str) -> EventSummary:
     """Of an event that was counted only: what its fault says, and its own time."""
     sql = (
-        "SELECT hex(s.event_id), s.fault, s.project, s.timestamp, s.timestamp, f.title, f.message, f.last_release,"
+        "SELECT s.event_id, s.fault, s.project, s.timestamp, s.timestamp, f.title, f.message, f.last_release,"
         " f.environment, '', f.method, '', '', '' FROM seen s JOIN fault f ON f.id = s.fault"
         " WHERE s.event_id = ? AND s.project = ?"
     )
-    return _summary(rows(db, sql, (event_id, project))[0], kept=False)
+    return _summary(db.rows(sql, (event_id, project))[0], kept=False)
 
 
-def feedback(db: apsw.Connection, event_id: bytes, project: str) -> tuple[Feedback, ...]:
+def feedback(db: Database, event_id: bytes, project: str) -> tuple[Feedback, ...]:
     """What users wrote about one event."""
     sql = (
         "SELECT received_at, name, email, message FROM feedback WHERE event_id = ? AND project = ? ORDER BY id LIMIT ?"
     )
-    found = rows(db, sql, (event_id, project, limits.feedback_of_an_event_max))
+    found = db.rows(sql, (event_id, project, limits.feedback_of_an_event_max))
     return tuple(Feedback(project, event_id.hex(), *row) for row in found)
 
 
-def malformed_page(db: apsw.Connection, project: str | None, limit: int) -> list[EventSummary]:
+def malformed_page(db: Database, project: str | None, limit: int) -> list[EventSummary]:
     where, values = _of(project)
     sql = (
-        f"SELECT hex(event_id), project, received_at, reason FROM malformed WHERE {where}"  # noqa: S608
+        f"SELECT event_id, project, received_at, reason FROM malformed WHERE {where}"  # noqa: S608
         " ORDER BY id DESC LIMIT ?"
     )
-    return [malformed_summary(*row) for row in rows(db, sql, (*values, _bounded(limit)))]
+    return [malformed_summary(*row) for row in db.rows(sql, (*values, _bounded(limit)))]
 
 
-def malformed_summary(event_id: str, project: str, received_at: float, reason: str) -> EventSummary:
+def malformed_summary(event_id: bytes, project: str, received_at: float, reason: str) -> EventSummary:
     return EventSummary(
-        event_id=event_id.lower(),
+        event_id=event_id.hex(),
         fault=None,
         project=project,
         timestamp=received_at,
@@ -225,13 +224,13 @@ def malformed_summary(event_id: str, project: str, received_at: float, reason: s
 
 def _summary(row: Sequence[Any], *, kept: bool = True) -> EventSummary:
     """From the columns of ``_EVENT``."""
-    return EventSummary(*(row[0].lower(), *row[1:], kept))
+    return EventSummary(*(row[0].hex(), *row[1:], kept))
 
 
 # ---- figures -------------------------------------------------------------------------------------
 
 
-def stats(db: apsw.Connection, project: str | None, *, hours: int, now: float) -> Stats:
+def stats(db: Database, project: str | None, *, hours: int, now: float) -> Stats:
     hours = max(1, min(hours, limits.stats_hours_max))
     last = int(now // 3600)
     where, values = _of(project)
@@ -240,10 +239,10 @@ def stats(db: apsw.Connection, project: str | None, *, hours: int, now: float) -
         f"SELECT hour, cause, sum(events) FROM project_hour WHERE {where}"  # noqa: S608
         " AND hour > ? AND hour <= ? GROUP BY hour, cause"
     )
-    for hour, cause, events in rows(db, hourly, (*values, last - hours, last)):
+    for hour, cause, events in db.rows(hourly, (*values, last - hours, last)):
         by_hour[hours - 1 - (last - hour)] += events
         causes[cause] = causes.get(cause, 0) + events
-    states = dict(rows(db, f"SELECT state, count(*) FROM fault WHERE {where} GROUP BY state", values))  # noqa: S608
+    states = dict(db.rows(f"SELECT state, count(*) FROM fault WHERE {where} GROUP BY state", values))  # noqa: S608
     tallies = (
         f"SELECT project, outcome, item, reason, sdk, quantity FROM tally WHERE {where}"  # noqa: S608
         " ORDER BY outcome, item, reason, sdk"
@@ -254,12 +253,12 @@ def stats(db: apsw.Connection, project: str | None, *, hours: int, now: float) -
         faults={state: states.get(state, 0) for state in ("open", "muted", "resolved")},
         causes=causes,
         by_hour=tuple(by_hour),
-        tallies=tuple(Tally(*row) for row in rows(db, tallies, values)),
+        tallies=tuple(Tally(*row) for row in db.rows(tallies, values)),
     )
 
 
 def _of(project: str | None) -> tuple[str, tuple[str, ...]]:
-    return ("1", ()) if project is None else ("project = ?", (project,))
+    return ("1 = 1", ()) if project is None else ("project = ?", (project,))
 
 
 def _bounded(limit: int) -> int:
