@@ -22,8 +22,9 @@ from fivehundred.console.digest_follow import follow
 from fivehundred.console.digest_items import doors, malformed, sort
 from fivehundred.console.spool.base import Received, SpoolReader
 from fivehundred.console.spool.segments import SegmentReader
-from fivehundred.console.store.base import Batch, Retention, Store, Tally, damaged_reason
+from fivehundred.console.store.base import Batch, FaultNews, Retention, Store, Tally, damaged_reason
 from fivehundred.console.store.sqlite import SqliteStore
+from fivehundred.console.store.triage import Triage
 
 __all__ = ["Digest", "doors", "run"]
 
@@ -31,6 +32,7 @@ log = logging.getLogger("fivehundred.console.digest")
 
 _idle_s = 0.2  # how long one wait for records lasts; it ends at once when one arrives
 _delete_again_s = 60.0
+_wake_again_s = 1.0
 _retry_s = 1.0  # after the store refused even a single record: a full disk, another process's long lock
 
 Records = Sequence[tuple[str, Received]]
@@ -45,9 +47,10 @@ def run(data_dir: Path, stop: threading.Event, rules: Retention = Retention()) -
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
-        digest, deleting = Digest(store, reader), _Deleting(store, rules)
+        digest, deleting, waking = Digest(store, reader), _Deleting(store, rules), _Waking(store)
         while not stop.is_set():
             busy = digest.step()
+            waking.step()
             more = deleting.step(busy)
             if not busy and not more:
                 reader.wait(digest.offset, _idle_s)
@@ -72,6 +75,24 @@ class _Deleting:
             log.exception("nothing could be deleted; it is tried again in %s s", _delete_again_s)
             self._next_at = now + _delete_again_s
             return False
+
+
+class _Waking:
+    """Muted faults whose time is over, looked for now and then."""
+
+    def __init__(self, store: Store) -> None:
+        self._desk = Triage(store.database)
+        self._next_at = 0.0
+
+    def step(self) -> None:
+        now = time.time()
+        if now < self._next_at:
+            return
+        self._next_at = now + _wake_again_s
+        try:
+            self._desk.wake(now=now)
+        except Exception:  # the edge: what cannot be woken now is woken later
+            log.exception("muted faults could not be opened again; it is tried in %s s", _wake_again_s)
 
 
 class Digest:
@@ -99,9 +120,8 @@ class Digest:
         """All of the records, in as few transactions as the store will take them."""
         try:
             now = time.time()
-            self._store.write(
-                self._batch(records), now=now, within=lambda news: follow(self._store.database, news, now=now)
-            )
+            self._store.write(self._batch(records), now=now, within=lambda news: self._follow(news, now))
+            self._digester.sieve.forget()
             self.offset = records[-1][0]
             self._damage_told = self._reader.damaged
         except Exception:  # the edge: whatever one record can provoke must not stop the others
@@ -113,6 +133,10 @@ class Digest:
                 self._write(records[middle:])
             else:
                 self._set_aside(records[0])
+
+    def _follow(self, news: Sequence[FaultNews], now: float) -> None:
+        follow(self._store.database, news, now=now)
+        self._digester.sieve.save(now=now)
 
     def _batch(self, records: Records) -> Batch:
         batch = Batch(offset=records[-1][0])

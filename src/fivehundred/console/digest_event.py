@@ -10,7 +10,8 @@ import msgspec
 from fivehundred import limits
 from fivehundred.console import digest_frames
 from fivehundred.console.digest_items import Found, Unreadable, malformed
-from fivehundred.console.store.base import Batch, Digested, Store
+from fivehundred.console.store.base import Batch, Digested, Store, Tally
+from fivehundred.console.store.filters import Sieve
 from fivehundred.diagnosis.diagnose import diagnose
 from fivehundred.event import Event, EventError, Json, parse, seconds
 from fivehundred.event_wire import to_wire
@@ -25,6 +26,14 @@ _kept_in_a_row_min: Final = 20  # after so many the next event will likely be ke
 _drift_s: Final = 300.0  # a sender's clock may be off by this much before its times are corrected
 
 
+class _HeldBack(Exception):
+    """A filter drops the event."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Digester:
     """Holds what grouping has learned per project; it is saved with each batch."""
 
@@ -33,11 +42,14 @@ class Digester:
         self._memories: dict[str, Memory] = {}
         self._touched: set[str] = set()
         self._kept_in_a_row = _kept_in_a_row_min
+        self.sieve = Sieve(store.database)
 
     def digest(self, found: Found, batch: Batch) -> None:
         """Adds the event to the batch, or the reason why it cannot be one."""
         try:
             batch.events.append(self._digested(found))
+        except _HeldBack as e:
+            batch.tallies.append(Tally(found.record.project, "dropped", "event", e.reason, found.sdk, 1))
         except (EventError, Unreadable) as e:
             self._refuse(found, batch, str(e))
         except Exception as e:  # the edge of one event: hostile input finds our defects, and must find only itself
@@ -54,6 +66,7 @@ class Digester:
         """The batch failed: what was learned from it was never saved."""
         self._memories.clear()
         self._touched.clear()
+        self.sieve.forget()
 
     def _refuse(self, found: Found, batch: Batch, reason: str) -> None:
         batch.malformed.append(
@@ -62,8 +75,12 @@ class Digester:
 
     def _digested(self, found: Found) -> Digested:
         record = found.record
-        whole = self._kept_in_a_row >= _kept_in_a_row_min
+        # an outline has no headers
+        whole = self._kept_in_a_row >= _kept_in_a_row_min or self.sieve.reads_headers()
         event, payload = _whole(found) if whole else (_outlined(found), b"")
+        held = self.sieve.holds_back(record.project, event)
+        if held is not None:
+            raise _HeldBack(held.reason)
         fp = fingerprint(event, self._memory(record.project))
         key = fp.primary.value
         if not self._store.wants(record.project, key, record.received_at):

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from fivehundred.console import alerts
 from fivehundred.console.store.base import FaultNews
 from fivehundred.console.store.database import Database
+from fivehundred.console.store.ownership import Ownership
+from fivehundred.console.store.triage import Triage
 
 
 def follow(database: Database, news: Sequence[FaultNews], *, now: float) -> None:
+    Triage(database).follow(news, now=now)
+    Ownership(database).follow(news, now=now)
     alerts.follow(database, news, now=now)

@@ -81,6 +81,8 @@ class Delta:
     last_seen: float
     cause: str  # of the last diagnosis; what is only counted is counted under it
     request: Requested  # the last one that was known
+    resolved_in: str = ""  # the release whose code no longer has it; empty: every release
+    resolved_next: bool = False  # the one after that
     arrived: dict[int, int] = field(default_factory=dict)  # hour -> events that arrived in it, this batch included
     events: int = 0
     first_seen: float = math.inf
@@ -126,7 +128,11 @@ class Delta:
         )
         state, resolved_at, regressed_at, impact, users, last_seen, cause, *request = rows(db, sql, (fault,))[0]
         known = Requested(*request)
-        return cls(db, fault, state, resolved_at, regressed_at, impact, users, last_seen, cause, known)
+        found = cls(db, fault, state, resolved_at, regressed_at, impact, users, last_seen, cause, known)
+        if state == "resolved":
+            depends = rows(db, "SELECT resolved_in, resolved_next FROM triage WHERE fault = ?", (fault,))
+            found.resolved_in, found.resolved_next = depends[0] if depends else ("", False)
+        return found
 
     def add(self, digested: Digested) -> int:
         """Counts the event; the how-manieth of its fault in the hour it arrived in."""
@@ -150,10 +156,21 @@ class Delta:
         for value in values_of(digested):
             events, first_seen = self.values.get(value, (0, event.timestamp))
             self.values[value] = (events + 1, min(first_seen, event.timestamp))
-        if self.state == "resolved" and event.timestamp > (self.resolved_at or 0):
+        if self.state == "resolved" and event.timestamp > (self.resolved_at or 0) and self._should_be_fixed(digested):
             self.state, self.regressed_at, self.regressed = "open", event.timestamp, True
             self.changes.append((event.timestamp, f"regressed in {event.release}" if event.release else "regressed"))
         return self._nth(int(digested.received_at // 3600))
+
+    def _should_be_fixed(self, digested: Digested) -> bool:
+        """Whether its release is one that no longer has the fault. One without a name is taken for the newest."""
+        fixed_in, release = self.resolved_in, digested.event.release
+        if not fixed_in or not release:
+            return True
+        if release == fixed_in:
+            return not self.resolved_next
+        sql = "SELECT value, first_seen FROM project_value WHERE project = ? AND name = 'release' AND value IN (?, ?)"
+        seen = dict(rows(self.db, sql, (digested.project, fixed_in, release)))
+        return release not in seen or bool(seen[release] > seen.get(fixed_in, math.inf))
 
     def save(self, db: apsw.Connection, now: float) -> None:
         last = self.last

@@ -36,11 +36,10 @@ from fivehundred.console.store.dictionaries import Dictionaries
 from fivehundred.console.store.past import Past
 from fivehundred.console.store.retention import Keeper
 from fivehundred.console.store.schema import Value, connect, immediate, insert, number, rows
+from fivehundred.console.store.triage import Triage
 from fivehundred.console.store.writing import Writer
 from fivehundred.diagnosis.model import Diagnosis, History
 from fivehundred.event import Event, Json, clean_id, tree
-
-_STATE_WORDS: dict[FaultState, str] = {"open": "reopened", "muted": "muted", "resolved": "resolved"}
 
 
 class SqliteStore:
@@ -115,18 +114,18 @@ class SqliteStore:
         return number(self._db, "SELECT value FROM mark WHERE name = 'version'") or 0
 
     def faults(self, query: FaultQuery, *, now: float) -> FaultPage:
-        return reading.fault_page(self._db, query, now=now)
+        return reading.fault_page(self._database, query, now=now)
 
     def fault(self, fault: int, *, now: float) -> FaultDetail:
-        return reading.fault_detail(self._db, fault, now=now)
+        return reading.fault_detail(self._database, fault, now=now)
 
     def events(
         self, fault: int | None, *, project: str | None, cursor: str, limit: int
     ) -> tuple[Sequence[EventSummary], str]:
-        return reading.event_page(self._db, fault, project, cursor, limit)
+        return reading.event_page(self._database, fault, project, cursor, limit)
 
     def malformed(self, project: str | None, *, limit: int) -> Sequence[EventSummary]:
-        return reading.malformed_page(self._db, project, limit)
+        return reading.malformed_page(self._database, project, limit)
 
     def event(self, event_id: str, *, project: str | None = None) -> StoredEvent:
         wanted = bytes.fromhex(clean_id(event_id))
@@ -139,13 +138,13 @@ class SqliteStore:
             return self._malformed_event(event_id, wanted, project)
         owner, event = found[0]
         if event is None:
-            stored = self._counted_event(reading.counted_summary(self._db, wanted, owner))
+            stored = self._counted_event(reading.counted_summary(self._database, wanted, owner))
         else:
             stored = self._kept_event(event)
-        return replace(stored, feedback=reading.feedback(self._db, wanted, owner))
+        return replace(stored, feedback=reading.feedback(self._database, wanted, owner))
 
     def stats(self, project: str | None, *, hours: int, now: float) -> Stats:
-        return reading.stats(self._db, project, hours=hours, now=now)
+        return reading.stats(self._database, project, hours=hours, now=now)
 
     def changed_since(self, seen_at: float, *, project: str | None) -> int:
         sql = "SELECT count(*) FROM fault WHERE changed_at > ? AND (?2 IS NULL OR project = ?2)"
@@ -154,20 +153,7 @@ class SqliteStore:
     # ---- triage
 
     def set_state(self, faults: Iterable[int], state: FaultState, *, by: str, now: float) -> int:
-        changed = 0
-        with immediate(self._db):
-            for fault in faults:
-                self._db.execute(
-                    "UPDATE fault SET state = ?1, resolved_at = CASE WHEN ?1 = 'resolved' THEN ?2 END,"
-                    " regressed_at = CASE WHEN ?1 = 'open' THEN regressed_at END WHERE id = ?3 AND state <> ?1",
-                    (state, now, fault),
-                )
-                if self._db.changes():
-                    changed += 1
-                    insert(self._db, "change", {"fault": fault, "at": now, "by": by, "what": _STATE_WORDS[state]})
-            if changed:
-                self._changed()
-        return changed
+        return Triage(self._database).set_state(faults, state, by=by, now=now)
 
     def _changed(self) -> None:
         self._db.execute("UPDATE mark SET value = value + 1 WHERE name = 'version'")
@@ -175,7 +161,7 @@ class SqliteStore:
     # ---- one event
 
     def _kept_event(self, event: int) -> StoredEvent:
-        summary = reading.kept_summary(self._db, event)
+        summary = reading.kept_summary(self._database, event)
         sql = "SELECT segment, offset, length, dictionary, fault FROM event WHERE id = ?"
         segment, offset, length, dictionary, fault = rows(self._db, sql, (event,))[0]
         newer = "SELECT hex(event_id) FROM event WHERE fault = ? AND id > ? ORDER BY id LIMIT 1"
@@ -214,7 +200,7 @@ class SqliteStore:
 
     def _malformed_event(self, event_id: str, wanted: bytes, project: str | None) -> StoredEvent:
         sql = (
-            "SELECT hex(event_id), project, received_at, reason, data FROM malformed"
+            "SELECT event_id, project, received_at, reason, data FROM malformed"
             " WHERE event_id = ? AND (?2 IS NULL OR project = ?2) LIMIT 1"
         )
         found = rows(self._db, sql, (wanted, project)) if wanted else []
