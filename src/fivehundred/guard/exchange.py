@@ -269,6 +269,7 @@ class Exchange:
             headers=headers,
             protocol=scope.get("http_version", ""),
             route=_route(scope),
+            peer=str((scope.get("client") or ("",))[0]),
             body=self.body,
         )
 

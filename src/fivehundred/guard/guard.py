@@ -28,6 +28,7 @@ from fivehundred.guard.request import RequestParts
 from fivehundred.guard.ship import Shipper
 from fivehundred.guard.spool import folder_for
 from fivehundred.problem import Answer, answer
+from fivehundred.scrub import scrub
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.model import Verdict
@@ -43,8 +44,8 @@ class Guard:
     ``dsn``           where events go; FIVEHUNDRED_DSN or SENTRY_DSN when not given; none: answers and logs only
     ``release``       what was deployed, as text; FIVEHUNDRED_RELEASE
     ``environment``   FIVEHUNDRED_ENVIRONMENT, else the mode's name, so that no laptop counts as production
-    ``mode``          "production"; "development", which names the environment and changes nothing else: answers tell
-                      nothing in either; "testing": events are kept in ``events`` and nothing is sent
+    ``mode``          "production"; "development": requests from this machine get a page that shows the failure, others
+                      the answer of production; "testing": events are kept in ``events`` and nothing is sent
     ``disclose``      "nothing"; "cause" lets one general sentence about a known cause into the answer
     ``statuses``      exception classes of the application: ``{NotReady: (503, "We are starting.")}``
     ``app_paths``     folders whose code is the application's own although it is installed
@@ -74,6 +75,7 @@ class Guard:
         self.events: deque[Event] = deque(maxlen=_kept_events_max)  # mode="testing" alone
         self.failures_inside = 0  # failures of the Guard itself: each was answered, none reached the application
         self.deadline = deadline
+        self._shown: dict[str, Event] = {}  # mode="development" alone: what its page shows, by reference
         self._mapped = config.mapped(statuses)
         if deadline:
             from fivehundred.guard.deadline import CallerGone
@@ -192,7 +194,7 @@ class Guard:
     def _answer(self, reference: str, verdict: Verdict, parts: RequestParts) -> Answer:
         own_words = verdict.rule == "application.mapped"
         trace = trace_of(parts).get("trace_id")
-        return answer(
+        safe = answer(
             reference=reference,
             status=verdict.status,
             transient=verdict.transient,
@@ -202,6 +204,20 @@ class Guard:
             public=verdict.public if own_words or self.disclose == "cause" else "",
             trace_id=trace if isinstance(trace, str) else "",
         )
+        return self._developed(safe, reference, parts) if self.mode == "development" else safe
+
+    def _developed(self, safe: Answer, reference: str, parts: RequestParts) -> Answer:
+        """The page of development for requests from this machine; the safe answer should anything go wrong with it."""
+        event = self._shown.get(reference)
+        if event is None:
+            return safe
+        try:
+            from fivehundred.guard.devpage.answer import development_answer
+
+            return development_answer(safe, event, parts)
+        except Exception as e:  # the edge: the page of a failure must not fail
+            self._failed_inside(e)
+            return safe
 
     def _report(
         self, exc: BaseException | None, parts: RequestParts | None, status: int | None, verdict: Verdict
@@ -215,6 +231,8 @@ class Guard:
         self._add_answer(event, status, verdict)
         if _names_errno(event):  # descriptors may be free again a moment later; all else the observer reads in peace
             event.contexts[context_name].update(self._observer.at_once())
+        if self.mode == "development":
+            self._show(event)
         if self.mode == "testing":
             self.events.append(parse(to_wire(event), received_at=event.timestamp))
         elif self._shipper is not None:
@@ -222,6 +240,13 @@ class Guard:
             self._shipper.put(encoded(event))
         log.record(event, exc, status)
         return event.event_id
+
+    def _show(self, event: Event) -> None:
+        """Keeps it for its page, scrubbed as everything that leaves the process is; the last few are enough."""
+        wire = scrub(to_wire(event), self.about.secret_names)
+        self._shown[event.event_id] = parse(wire, received_at=event.timestamp)
+        while len(self._shown) > _shown_events_max:
+            self._shown.pop(next(iter(self._shown)), None)
 
     def _is_slim(self, exc: BaseException | None) -> bool:
         if exc is None:
@@ -294,6 +319,7 @@ def _verdict(rule: str, status: int = 500) -> Verdict:
 
 _mapped_retry_after_s: Final = 30  # a 503 of the application's own mapping: long enough to be worth a wait
 _kept_events_max: Final = 1_000
+_shown_events_max: Final = 20
 
 
 def _own_lines(e: BaseException) -> str:

@@ -20,6 +20,7 @@ class RequestParts:
     headers: list[tuple[str, str]] = field(default_factory=list)
     protocol: str = ""  # "1.0", "1.1", "2"
     route: str = ""  # the template that matched: "/users/{id}"; empty when nothing matched or it is not known
+    peer: str = ""  # the address that the connection comes from; not sent, it decides who may see a development page
     body: bytes = b""  # what the application had read of it, cut to limits.request_body_bytes_max
 
     def header(self, name: str) -> str:

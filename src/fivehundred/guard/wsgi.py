@@ -247,6 +247,7 @@ def parts_of(environ: Environ) -> RequestParts:
         headers=_headers(environ),
         protocol=environ.get("SERVER_PROTOCOL", "").rpartition("/")[2],
         route=route_of(environ),
+        peer=environ.get("REMOTE_ADDR", ""),
     )
 
 
