@@ -12,7 +12,7 @@ from tests.console.store.conftest import now
 
 from fivehundred.console.store.base import Batch, FaultNews, NotFound, Store
 from fivehundred.console.store.filters import Filters, InboundFilter, Sieve, filter_kinds, filtered_by
-from fivehundred.console.store.ownership import Ownership, OwnerRule, owner_of, rule_kinds
+from fivehundred.console.store.ownership import OwnerRule, Ownership, owner_of, rule_kinds
 from fivehundred.console.store.patterns import fits
 from fivehundred.console.store.triage import Owner, Triage, TriageRefused
 from fivehundred.console.store.views import Views

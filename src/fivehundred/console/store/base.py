@@ -226,7 +226,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class FaultQuery:
-    """``text`` is a plain search over title, message, culprit, route; the other fields narrow."""
+    """``text`` is a plain search over title, message, culprit, route; the other fields narrow, all of them."""
 
     project: str | None = None
     state: FaultState | None = "open"
@@ -234,6 +234,15 @@ class FaultQuery:
     release: str = ""
     environment: str = ""
     text: str = ""
+    having: tuple[tuple[str, str], ...] = ()  # (name, value) of a tag, host, route, level ... that it was seen with
+    without: tuple[tuple[str, str], ...] = ()  # the same, or a cause, that it was never seen with
+    owners: tuple[str, ...] | None = None  # assigned to one of them; (): to nobody
+    priority: Literal["", "high", "medium", "low"] = ""
+    review: bool = False  # open, and nobody has looked at it since it began or came back
+    events_min: int = 0
+    users_min: int = 0
+    first_within_s: float | None = None
+    last_within_s: float | None = None
     order: Order = "impact"
     cursor: str = ""
     limit: int = 50

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from fivehundred import limits
+from fivehundred.console.store import narrowing
 from fivehundred.console.store.base import (
     BadCursor,
     Change,
@@ -32,7 +33,7 @@ _FAULT: Final = (
 )
 _EVENT: Final = (
     "e.event_id, e.fault, e.project, e.timestamp, e.received_at, f.title, e.message, e.release, e.environment,"
-    " e.host, e.method, e.url, e.\"user\", e.sdk"
+    ' e.host, e.method, e.url, e."user", e.sdk'
 )
 _ORDERS: Final[dict[Order, str]] = {
     "impact": "impact",
@@ -47,7 +48,7 @@ _ORDERS: Final[dict[Order, str]] = {
 
 
 def fault_page(db: Database, query: FaultQuery, *, now: float) -> FaultPage:
-    where, values = _conditions(query)
+    where, values = _conditions(query, now)
     total = db.number(f"SELECT count(*) FROM fault WHERE {where}", values) or 0  # noqa: S608 - our own words only
     order = _ORDERS[query.order]
     if query.cursor:
@@ -81,16 +82,15 @@ def fault_detail(db: Database, fault: int, *, now: float) -> FaultDetail:
     )
 
 
-def _conditions(query: FaultQuery) -> tuple[str, list[Value]]:
+def _conditions(query: FaultQuery, now: float) -> tuple[str, list[Value]]:
     where, values = ["1 = 1"], list[Value]()
     for name, value in (("project", query.project), ("state", query.state), ("cause", query.cause)):
         if value is not None:
             where.append(f"{name} = ?")
             values.append(value)
-    for name, wanted in (("release", query.release), ("environment", query.environment)):
-        if wanted:
-            where.append("EXISTS (SELECT 1 FROM fault_value v WHERE v.fault = fault.id AND v.name = ? AND v.value = ?)")
-            values += [name, wanted]
+    more, theirs = narrowing.conditions(query, now=now)
+    where += more
+    values += theirs
     for word in query.text.casefold().split()[:8]:
         where.append("instr(search, ?) > 0")
         values.append(word[:200])
