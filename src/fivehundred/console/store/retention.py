@@ -25,7 +25,7 @@ _floors = (
     1,
     0,
 )  # newest payloads of a fault that stay; the first that frees half
-_of_fault = ("fault_key", "fault_value", "fault_user", "fault_hour", "change")
+_of_fault = ("triage", "comment", "fault_key", "fault_value", "fault_user", "fault_hour", "change")
 _round_s = 3600.0  # between two searches for what is too old or too many
 
 
