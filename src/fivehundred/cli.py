@@ -40,6 +40,9 @@ class Command:
 commands: Final = (
     Command("console", "start the Console: one process, one folder", "fivehundred.cli_console", "console"),
     Command("demo", "see the five causes arrive: a Console, a failing API, a client", "fivehundred.demo.main", "demo"),
+    Command(
+        "dev", "run an application with reloading, the development page and a Console", "fivehundred.cli_dev", "console"
+    ),
     Command("faults", "list the faults of a running Console, or show one with its runbook", "fivehundred.cli_faults"),
     Command("mcp", "serve a running Console to an agent on this machine (MCP)", "fivehundred.cli_mcp", "mcp"),
     Command("get", "call a URL and explain a 5xx as the Client does", "fivehundred.client.cli"),

@@ -13,6 +13,7 @@ from fivehundred.event import Event, ExceptionItem, Frame
 from fivehundred.guard.devpage import style
 from fivehundred.guard.devpage.shown import (
     Shown,
+    advice,
     editor_link,
     headline,
     log_lines,
@@ -21,6 +22,7 @@ from fivehundred.guard.devpage.shown import (
     runs,
     sql_lines,
     value,
+    why,
 )
 
 
@@ -57,10 +59,10 @@ def _failing(shown: Shown) -> str:
 def _why(shown: Shown) -> str:
     d = shown.diagnosis
     evidence = "".join(f"<li>{_e(fact.text)}</li>" for fact in d.evidence[:5])
-    do = f'<p class="do">{_e(d.advice)}</p>' if d.advice else ""
+    do = f'<p class="do">{_e(advice(d))}</p>' if d.advice else ""
     return (
         f'<section class="panel why"><p><b>{_e(d.cause)}</b> <span class="mute">({_e(d.confidence)})</span></p>'
-        f"<p>{_e(d.sentence)}</p>{do}{f'<p class=mute>{_e(d.retry)}</p>' if d.retry else ''}"
+        f"<p>{_e(why(d))}</p>{do}{f'<p class=mute>{_e(d.retry)}</p>' if d.retry else ''}"
         f"{f'<ul>{evidence}</ul>' if evidence else ''}</section>"
     )
 

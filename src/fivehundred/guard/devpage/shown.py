@@ -43,6 +43,15 @@ def shown(event: Event, diagnosis: Diagnosis, status: int) -> Shown:
     return Shown(event, diagnosis, status, title, event.transaction, failing_frame(event), traceback(event))
 
 
+def why(diagnosis: Diagnosis) -> str:
+    """The sentence without what to do and whether to retry, which stand on lines of their own."""
+    return diagnosis.sentence.partition(" Do: ")[0].removesuffix(diagnosis.retry).strip()
+
+
+def advice(diagnosis: Diagnosis) -> str:
+    return diagnosis.advice[:1].upper() + diagnosis.advice[1:]
+
+
 def headline(item: ExceptionItem) -> str:
     return f"{item.type}: {item.value}" if item.value else item.type
 

@@ -34,7 +34,8 @@ details+details,details.frame{border-top:1px solid var(--line)}.vals{margin:0;bo
 .tree{margin:0;padding:8px 14px 8px 30px}.log li{display:grid;grid-template-columns:70px 160px minmax(0,1fr);gap:10px}
 .rows{margin:0;padding:6px 14px;list-style:none;font:12.5px/1.6 var(--mono)}.copy{padding:8px 14px}
 textarea{width:100%;height:190px;border:1px solid var(--line);border-radius:6px;background:var(--sunk);
-color:var(--text);padding:8px}button{font:inherit;font-size:12.5px;border:1px solid var(--line);border-radius:6px;background:var(--panel);
+color:var(--text);padding:8px}
+button{font:inherit;font-size:12.5px;border:1px solid var(--line);border-radius:6px;background:var(--panel);
 color:var(--text);padding:2px 10px;cursor:pointer;margin-bottom:6px}.foot{color:var(--mute);font-size:12.5px}
 :focus-visible{outline:2px solid var(--accent);outline-offset:1px}
 @media (max-width:760px){main{padding:10px 10px 30px}.top{grid-template-columns:minmax(0,1fr)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from fivehundred.guard.devpage.shown import Shown, place
+from fivehundred.guard.devpage.shown import Shown, place, why
 
 _lines_max: Final = 12
 _width: Final = 160
@@ -32,7 +32,7 @@ def terminal_text(shown: Shown, reference: str, *, coloured: bool) -> str:
         lines.append((_red, f"{number:>6} > {frame.context_line}"))
         if frame.post_context:
             lines.append((_dim, f"{number + 1:>6} | {frame.post_context[0]}"))
-    lines.append((_yellow, f" why {diagnosis.cause} ({diagnosis.confidence}): {diagnosis.sentence}"))
+    lines.append((_yellow, f" why {diagnosis.cause} ({diagnosis.confidence}): {why(diagnosis)}"))
     if diagnosis.advice:
         lines.append(("", f"  do {diagnosis.advice}"))
     if diagnosis.retry:
