@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from fivehundred.console.store.base import FaultNews, FaultState, NotFound, StoreError
 from fivehundred.console.store.database import Database, Value
+from fivehundred.console.store.narrowing import priority_of
 
 OwnerKind: TypeAlias = Literal["", "member", "team"]
 Priority: TypeAlias = Literal["", "high", "medium", "low"]
@@ -62,6 +63,11 @@ class Triaged:
     mute_users: int | None = None
     resolved_in: str = ""
     resolved_next: bool = False  # in the release after that one
+    impact: float = 0.0
+
+    def urgency(self, now: float) -> str:
+        """The priority: as somebody set it, else by the impact."""
+        return self.priority or priority_of(self.impact, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +205,14 @@ class Triage:
         return sorted(found, key=lambda entry: -entry.at)[:limit]
 
     def of(self, faults: Sequence[int]) -> dict[int, Triaged]:
-        """What is decided about each of them."""
-        found = {fault: Triaged(fault) for fault in faults}
+        """What is decided about each of them that exists."""
         if not faults:
-            return found
-        sql = f"SELECT {_columns} FROM triage WHERE fault IN ({_marks(faults)})"  # noqa: S608 - our own words
-        for row in self._db.rows(sql, faults):
-            found[row[0]] = _triaged(row)
-        return found
+            return {}
+        sql = (
+            f"SELECT {_columns}, f.impact FROM fault f LEFT JOIN triage t ON t.fault = f.id"  # noqa: S608 - our own words
+            f" WHERE f.id IN ({_marks(faults)})"
+        )
+        return {row[0]: _triaged(row) for row in self._db.rows(sql, faults)}
 
     def owners(self) -> list[str]:
         """Names that faults are assigned to, for a list of suggestions."""
@@ -259,7 +265,7 @@ class Triage:
     ) -> int:
         numbers = list(faults)[:faults_at_once_max]
         with self._db.transaction():
-            known = self.of(self._there(numbers))
+            known = self.of(numbers)
             changed = [fault for fault, triaged in known.items() if differs(triaged)]
             for fault in changed:
                 self._save(fault, {**row, "reviewed_at": now} if by != "console" else row)
@@ -267,11 +273,6 @@ class Triage:
             if changed:
                 self._db.changed()
         return len(changed)
-
-    def _there(self, faults: Sequence[int]) -> list[int]:
-        if not faults:
-            return []
-        return [row[0] for row in self._db.rows(f"SELECT id FROM fault WHERE id IN ({_marks(faults)})", faults)]  # noqa: S608
 
     def _save(self, fault: int, row: dict[str, Value]) -> None:
         names = ", ".join(row)
@@ -286,7 +287,7 @@ class Triage:
         self._db.insert("change", {"fault": fault, "at": at, "by": by, "what": what})
 
     def _conditional(self, fault: int) -> bool:
-        known = self.of([fault])[fault]
+        known = self.of([fault])[fault]  # exists: its state was just read
         return bool(known.resolved_in) or (known.mute_until, known.mute_events, known.mute_users) != (None,) * 3
 
     def _newest_release(self, fault: int) -> str:
@@ -304,8 +305,8 @@ class Triage:
 
 
 _columns: Final = (
-    "fault, reviewed_at, owner_kind, owner_id, owner, priority, mute_until, mute_events, mute_users, resolved_in,"
-    " resolved_next"
+    "f.id, t.reviewed_at, t.owner_kind, t.owner_id, t.owner, t.priority, t.mute_until, t.mute_events, t.mute_users,"
+    " t.resolved_in, t.resolved_next"
 )
 _unconditional: Final[dict[str, Value]] = {
     "mute_until": None,
@@ -317,9 +318,9 @@ _unconditional: Final[dict[str, Value]] = {
 
 
 def _triaged(row: tuple[Any, ...]) -> Triaged:
-    fault, reviewed_at, kind, owner_id, owner, priority, until, events, users, release, after = row
+    fault, reviewed_at, kind, owner_id, owner, priority, until, events, users, release, after, impact = row
     whose = Owner(owner, kind, owner_id) if owner else None
-    return Triaged(fault, reviewed_at, whose, priority, until, events, users, release, bool(after))
+    return Triaged(fault, reviewed_at, whose, priority or "", until, events, users, release or "", bool(after), impact)
 
 
 def _marks(values: Sequence[object]) -> str:
