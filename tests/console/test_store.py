@@ -179,7 +179,7 @@ def test_a_project_gets_a_dictionary_that_shrinks_its_payloads_and_old_ones_stay
 
 
 def lengths(store: SqliteStore, where: str) -> list[int]:
-    return [row[0] for row in store._db.execute(f"SELECT length FROM event WHERE {where}")]
+    return [row[0] for row in store.database.rows(f"SELECT length FROM event WHERE {where}")]
 
 
 def test_the_first_payloads_of_an_hour_are_kept_and_then_ever_fewer() -> None:
@@ -197,12 +197,12 @@ def test_impact_halves_with_each_half_life_and_adds_up() -> None:
     assert heavier(one_now, 1.0, now - 400 * six_hours) == pytest.approx(one_now)
 
 
-def test_a_body_is_written_and_read_with_the_same_dictionary(tmp_path: Path) -> None:
+def test_a_body_is_written_and_read_with_the_same_dictionary(store: SqliteStore, tmp_path: Path) -> None:
     body = Body(b'{"a": 1}', b"{}", b'{"why": []}')
     trained = bodies_module.train([os.urandom(8) + b'{"common": "part of every sample"}' * 9 for _ in range(99)], 4096)
     for codec in (Codec(), Codec(trained)):
         assert codec.unpack(codec.pack(body)) == body
-    segments = Segments(tmp_path / "bodies")
+    segments = Segments(tmp_path / "bodies", store.database)
     place = segments.append(1, 0, Codec(trained).pack(body))
     segments.sync()
     with pytest.raises(bodies_module.BodyError):
@@ -210,8 +210,8 @@ def test_a_body_is_written_and_read_with_the_same_dictionary(tmp_path: Path) -> 
     segments.close()
 
 
-def test_every_released_migration_is_numbered_without_a_gap() -> None:
+def test_every_released_migration_has_a_number_of_its_own() -> None:
     folder = Path(importlib.import_module("fivehundred.console.store").__file__ or "").parent / "migrations"
     names = sorted(p.name for p in folder.glob("*.sql"))
-    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+    assert len({name[:4] for name in names}) == len(names)
     assert len(names) == len(migrations())

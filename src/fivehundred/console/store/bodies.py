@@ -1,4 +1,4 @@
-"""Bodies: the payloads of events, in append-only segment files. What stands where is the business of the index.
+"""Bodies: the payloads of events, in append-only segments. What stands where is the business of the index.
 
 A body is three JSON texts (event, diagnosis, fingerprint) in one zstd frame with a checksum. Segments are only ever
 appended to and unlinked. What lies behind the committed end of a segment is the rest of a crash and is overwritten.
@@ -11,6 +11,10 @@ import struct
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+
+from fivehundred import limits
+from fivehundred.console.store.database import Database
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -41,7 +45,10 @@ class Codec:
     """Bodies to zstd frames and back, with one trained dictionary or none."""
 
     def __init__(self, dictionary: bytes = b"") -> None:
-        self._dictionary = zstd.ZstdDict(dictionary) if dictionary else None
+        try:
+            self._dictionary = zstd.ZstdDict(dictionary) if dictionary else None
+        except ValueError as error:
+            raise BodyError(f"a dictionary of {len(dictionary)} bytes is damaged: {error}") from error
         digested = self._dictionary.as_digested_dict if self._dictionary else None
         parameter = zstd.CompressionParameter
         options: dict[int, int] = {parameter.compression_level: _LEVEL, parameter.checksum_flag: 1}
@@ -53,6 +60,8 @@ class Codec:
     def unpack(self, data: bytes) -> Body:
         """Raises BodyError when the bytes are damaged."""
         raw = zstd.decompress(data, zstd_dict=self._dictionary)
+        if len(raw) < _LENGTHS.size:
+            raise BodyError(f"a body of {len(raw)} bytes is too short to be one")
         first, second = _LENGTHS.unpack_from(raw)
         at = _LENGTHS.size
         return Body(raw[at : at + first], raw[at + first : at + first + second], raw[at + first + second :])
@@ -67,12 +76,32 @@ def train(samples: list[bytes], bytes_max: int) -> bytes:
     return zstd.train_dict(samples, bytes_max).dict_content
 
 
+class Bodies(Protocol):
+    """Where the frames are. A segment is unlinked whole; its row in ``segment`` is the index's."""
+
+    def start(self) -> tuple[int, int]: ...  # (segment, offset) for the first frame of a transaction
+    def append(self, segment: int, offset: int, data: bytes) -> Place: ...  # the next one is at offset + len(data)
+    def sync(self) -> None: ...  # what was appended is safe, at the latest with the transaction, when this returns
+    def read(self, place: Place) -> bytes: ...  # raises OSError when it is gone
+    def unlink(self, segment: int) -> None: ...
+    def numbers(self) -> list[int]: ...  # of the segments that are there
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Segments:
-    """The files of one folder, named by number."""
+    """Bodies in the files of one folder, named by number. ``database`` is the index with the table ``segment``."""
 
     folder: Path
+    database: Database
     _written: dict[int, int] = field(default_factory=dict)  # descriptors of segments being appended to
+
+    def start(self) -> tuple[int, int]:
+        """The newest file and its committed end, or a new one."""
+        found = self.database.rows("SELECT id, bytes FROM segment ORDER BY id DESC LIMIT 1")
+        if found and found[0][1] < limits.body_segment_bytes_max:
+            return found[0][0], found[0][1]
+        return self.database.insert("segment", {"bytes": 0}), 0
 
     def append(self, segment: int, offset: int, data: bytes) -> Place:
         """Write at the committed end, whatever a crash may have left there."""

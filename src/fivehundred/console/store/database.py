@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import apsw
 
@@ -38,8 +38,27 @@ class Database(Protocol):
     def number(self, sql: str, values: Sequence[Value] = ()) -> int | None: ...  # the first column of the first row
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int: ...  # how many rows it changed
     def insert(self, table: str, row: Mapping[str, Value]) -> int: ...  # into a table with an ``id``: the new one
+    def many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None: ...  # the same statement for each row
+    def bulk(self, table: str, columns: str, rows: Sequence[Sequence[Value]]) -> None: ...  # new rows, the fastest way
+    def ids(self, table: str, count: int) -> Sequence[int]: ...  # for rows that ``bulk`` inserts in this transaction
+    def lock(self, names: Iterable[str]) -> None: ...  # until the transaction ends nobody else holds one of them
     def transaction(self) -> AbstractContextManager[None]: ...  # one inside another is part of it
     def changed(self) -> None: ...  # something that a page shows: ``Store.version`` grows
+
+
+_keys_at_once: Final = 512  # both databases allow some 32,000 values a statement
+
+
+def among(db: Database, sql: str, keys: Iterable[Sequence[Value]]) -> list[tuple[Any, ...]]:
+    """Rows of many keys in few statements: ``sql`` holds ``{keys}``, as in ``WHERE (fault, hour) IN ({keys})``."""
+    wanted, found = list(dict.fromkeys(tuple(key) for key in keys)), list[tuple[Any, ...]]()
+    for start in range(0, len(wanted), _keys_at_once):
+        part = wanted[start : start + _keys_at_once]
+        room = 1 << (len(part) - 1).bit_length()  # few different statements, so that their plans are remembered
+        part += part[-1:] * (room - len(part))
+        mark = f"({', '.join('?' * len(part[0]))})"
+        found += db.rows(sql.replace("{keys}", f"VALUES {', '.join([mark] * room)}"), [v for key in part for v in key])
+    return found
 
 
 class SqliteDatabase:
@@ -67,6 +86,21 @@ class SqliteDatabase:
         sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
         self._db.execute(sql, tuple(row.values()))
         return self._db.last_insert_rowid()
+
+    def many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        self._db.executemany(sql, rows)
+
+    def bulk(self, table: str, columns: str, rows: Sequence[Sequence[Value]]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+
+    def ids(self, table: str, count: int) -> Sequence[int]:
+        last = self.number("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)) or 0
+        return range(last + 1, last + 1 + count)  # only one transaction writes at a time
+
+    def lock(self, names: Iterable[str]) -> None:
+        """A transaction has the whole database to itself."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,18 +1,18 @@
-"""Delta: what one batch adds to one fault, added up in memory and saved once."""
+"""Delta: what one batch adds to one fault, added up in memory. ``saving`` writes those of a whole batch at once."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import apsw
 import msgspec
 
 from fivehundred import limits
 from fivehundred.console.store.base import Digested
-from fivehundred.console.store.schema import Value, insert, number, rows, update
+from fivehundred.console.store.database import Database, Value, among
 from fivehundred.diagnosis.model import Diagnosis
 from fivehundred.event import Event, text
 
@@ -71,7 +71,7 @@ class Requested:
 
 @dataclass(slots=True)
 class Delta:
-    db: apsw.Connection
+    db: Database
     fault: int
     state: str
     resolved_at: float | None
@@ -99,41 +99,6 @@ class Delta:
     identities: set[bytes] = field(default_factory=set)
     changes: list[tuple[float, str]] = field(default_factory=list)
 
-    @classmethod
-    def create(cls, db: apsw.Connection, digested: Digested, now: float) -> int:
-        """A new fault, with no events yet."""
-        event = digested.event
-        row = {
-            "project": digested.project,
-            "state": "open",
-            "events": 0,
-            "users": 0,
-            "first_seen": event.timestamp,
-            "last_seen": event.timestamp,
-            "first_release": event.release,
-            "last_release": event.release,
-            "changed_at": now,
-            "impact": 0.0,
-            "last_event_id": bytes.fromhex(event.event_id),  # the first of a fault in an hour is always kept
-            **_face(digested, Requested()),
-            **_verdict(digested),
-        }
-        return insert(db, "fault", row)
-
-    @classmethod
-    def load(cls, db: apsw.Connection, fault: int) -> Delta:
-        sql = (
-            "SELECT state, resolved_at, regressed_at, impact, users, last_seen, cause, method, route, status"
-            " FROM fault WHERE id = ?"
-        )
-        state, resolved_at, regressed_at, impact, users, last_seen, cause, *request = rows(db, sql, (fault,))[0]
-        known = Requested(*request)
-        found = cls(db, fault, state, resolved_at, regressed_at, impact, users, last_seen, cause, known)
-        if state == "resolved":
-            depends = rows(db, "SELECT resolved_in, resolved_next FROM triage WHERE fault = ?", (fault,))
-            found.resolved_in, found.resolved_next = depends[0] if depends else ("", False)
-        return found
-
     def add(self, digested: Digested) -> int:
         """Counts the event; the how-manieth of its fault in the hour it arrived in."""
         event = digested.event
@@ -152,7 +117,7 @@ class Delta:
         self.causes[hour, self.cause] += 1
         self.impact = heavier(self.impact, 1.0, event.timestamp)
         if event.user and event.user.identity:
-            self.identities.add(hashlib.blake2b(event.user.identity.encode(), digest_size=8).digest())
+            self.identities.add(identity_of(event.user.identity))
         for value in values_of(digested):
             events, first_seen = self.values.get(value, (0, event.timestamp))
             self.values[value] = (events + 1, min(first_seen, event.timestamp))
@@ -169,86 +134,77 @@ class Delta:
         if release == fixed_in:
             return not self.resolved_next
         sql = "SELECT value, first_seen FROM project_value WHERE project = ? AND name = 'release' AND value IN (?, ?)"
-        seen = dict(rows(self.db, sql, (digested.project, fixed_in, release)))
+        seen = dict(self.db.rows(sql, (digested.project, fixed_in, release)))
         return release not in seen or bool(seen[release] > seen.get(fixed_in, math.inf))
-
-    def save(self, db: apsw.Connection, now: float) -> None:
-        last = self.last
-        if last is None:
-            return
-        self._save_users(db, last.event.timestamp)
-        for hour, events in self.hours.items():
-            _add_hour(db, self.fault, hour, events=events)
-        for (hour, cause), events in self.causes.items():
-            db.execute(
-                "INSERT INTO project_hour VALUES (?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET events = events + excluded.events",
-                (last.project, hour, cause, events),
-            )
-        for hour, arrived in self.arrived.items():
-            db.execute(
-                "INSERT INTO fault_hour (fault, hour, arrived) VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET arrived = excluded.arrived",
-                (self.fault, hour, arrived),
-            )
-        for (name, value), (events, first_seen) in self.values.items():
-            self._save_value(db, name, value, events, first_seen)
-        for at, what in self.changes:
-            db.execute("INSERT INTO change (fault, at, by, what) VALUES (?, ?, 'console', ?)", (self.fault, at, what))
-        self._save_fault(db, last, now)
-
-    def _save_fault(self, db: apsw.Connection, last: Digested, now: float) -> None:
-        db.execute(
-            "UPDATE fault SET events = events + ?, users = ?, first_seen = min(first_seen, ?), impact = ?, state = ?,"
-            " regressed_at = ?, changed_at = ? WHERE id = ?",
-            (self.events, self.users, self.first_seen, self.impact, self.state, self.regressed_at, now, self.fault),
-        )
-        if self.last_kept:
-            update(db, "fault", {"last_event_id": self.last_kept}, self.fault)
-        if last.event.timestamp < self.last_seen:
-            return  # late arrivals are counted; the face of a fault is its newest event
-        face = {**_face(last, self.request), **(_verdict(self.diagnosed) if self.diagnosed else {})}
-        update(db, "fault", {"last_seen": last.event.timestamp, **face}, self.fault)
-        if last.event.release:
-            db.execute(
-                "UPDATE fault SET last_release = ?1,"
-                " first_release = CASE WHEN first_release = '' THEN ?1 ELSE first_release END WHERE id = ?2",
-                (last.event.release, self.fault),
-            )
 
     def _nth(self, hour: int) -> int:
         known = self.arrived.get(hour)
         if known is None:
             sql = "SELECT arrived FROM fault_hour WHERE fault = ? AND hour = ?"
-            known = number(self.db, sql, (self.fault, hour)) or 0
+            known = self.db.number(sql, (self.fault, hour)) or 0
         self.arrived[hour] = known + 1
         return known + 1
 
-    def _save_users(self, db: apsw.Connection, at: float) -> None:
-        for identity in self.identities:
-            if self.users >= limits.users_a_fault_max:
-                return
-            db.execute("INSERT OR IGNORE INTO fault_user VALUES (?, ?)", (self.fault, identity))
-            if db.changes():
-                self.users += 1
-                self.impact = heavier(self.impact, new_user_weight, at)
 
-    def _save_value(self, db: apsw.Connection, name: str, value: str, events: int, first_seen: float) -> None:
-        if _more(db, self.fault, name, value, events):
-            return
-        known = number(db, "SELECT count(*) FROM fault_value WHERE fault = ? AND name = ?", (self.fault, name)) or 0
-        names = number(db, "SELECT count(DISTINCT name) FROM fault_value WHERE fault = ?", (self.fault,)) or 0
-        if known == 0 and names >= limits.tags_a_fault_max:
-            return
-        if known >= limits.values_a_tag_max:
-            value = "…"
-            if _more(db, self.fault, name, value, events):
-                return
-        row = (self.fault, name, value, events, first_seen)
-        db.execute("INSERT INTO fault_value VALUES (?, ?, ?, ?, ?)", row)
+def create(db: Database, digested: Digested, now: float) -> Delta:
+    """A new fault, with no events yet."""
+    event = digested.event
+    row = {
+        "project": digested.project,
+        "state": "open",
+        "events": 0,
+        "users": 0,
+        "first_seen": event.timestamp,
+        "last_seen": event.timestamp,
+        "first_release": event.release,
+        "last_release": event.release,
+        "changed_at": now,
+        "impact": 0.0,
+        "last_event_id": bytes.fromhex(event.event_id),  # the first of a fault in an hour is always kept
+        **face(digested, Requested()),
+        **verdict(digested),
+    }
+    fault, cause = db.insert("fault", row), str(row["cause"])
+    seen = Requested(str(row["method"]), str(row["route"]), summary_of(digested).status)
+    made = Delta(db, fault, "open", None, None, 0.0, 0, event.timestamp, cause, seen)
+    made.arrived[int(digested.received_at // 3600)] = 0
+    return made
 
 
-def tell_request(db: apsw.Connection, fault: int, digested: Digested) -> None:
+def load(db: Database, faults: Iterable[int], hours: Iterable[int]) -> dict[int, Delta]:
+    """Of many faults at once, with what arrived in these hours. Their rows stay as they are until the transaction ends.
+
+    In the order of their ids: two that each wait for what the other has would wait for ever.
+    """
+    numbers, hours = sorted(set(faults)), sorted(set(hours))
+    locked = " ORDER BY id FOR UPDATE" if db.dialect == "postgresql" else ""
+    sql = (
+        "SELECT id, state, resolved_at, regressed_at, impact, users, last_seen, cause, method, route, status"
+        " FROM fault WHERE id IN ({keys})"
+    )
+    found: dict[int, Delta] = {}
+    for row in among(db, sql + locked, [(number,) for number in numbers]):
+        fault, state, resolved_at, regressed_at, impact, users, last_seen, cause, *request = row
+        known = Requested(*request)
+        found[fault] = Delta(db, fault, state, resolved_at, regressed_at, impact, users, last_seen, cause, known)
+    for delta in found.values():
+        delta.arrived = dict.fromkeys(hours, 0)
+    arrived = "SELECT fault, hour, arrived FROM fault_hour WHERE (fault, hour) IN ({keys})"
+    for fault, hour, count in among(db, arrived, [(fault, hour) for fault in found for hour in hours]):
+        found[fault].arrived[hour] = count
+    resolved = [(fault,) for fault, delta in found.items() if delta.state == "resolved"]
+    depends = "SELECT fault, resolved_in, resolved_next FROM triage WHERE fault IN ({keys})"
+    for fault, release, after in among(db, depends, resolved):
+        found[fault].resolved_in, found[fault].resolved_next = release, bool(after)
+    return found
+
+
+def identity_of(identity: str) -> bytes:
+    """What tells users apart: a digest, so that who it was stands in the payloads alone."""
+    return hashlib.blake2b(identity.encode(errors="replace"), digest_size=8).digest()
+
+
+def tell_request(db: Database, fault: int, digested: Digested) -> None:
     """A second report of a failure may know the request that the first did not: a span after a log record."""
     s = summary_of(digested)
     if s.route and s.status:
@@ -258,7 +214,7 @@ def tell_request(db: apsw.Connection, fault: int, digested: Digested) -> None:
         )
 
 
-def _face(digested: Digested, before: Requested) -> dict[str, Value]:
+def face(digested: Digested, before: Requested) -> dict[str, Value]:
     """What a fault shows of its newest event; one that knows no request takes none away."""
     event, s, fp = digested.event, summary_of(digested), digested.fingerprint
     seen = Requested(s.method, s.route, s.status) if s.route or not before.route else before
@@ -277,7 +233,7 @@ def _face(digested: Digested, before: Requested) -> dict[str, Value]:
     }
 
 
-def _verdict(digested: Digested) -> dict[str, Value]:
+def verdict(digested: Digested) -> dict[str, Value]:
     """Why it failed, as far as that was asked: the sampling always keeps, and so diagnoses, the first of a fault."""
     d = digested.diagnosis or not_asked
     return {
@@ -327,19 +283,3 @@ def _versioned(event: Event, name: str) -> str:
     if not context:
         return ""
     return f"{context.get('name') or ''} {context.get('version') or ''}".strip()[: limits.tag_chars_max]
-
-
-def _add_hour(db: apsw.Connection, fault: int, hour: int, *, events: int) -> None:
-    db.execute(
-        "INSERT INTO fault_hour (fault, hour, events) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET events = events + excluded.events",
-        (fault, hour, events),
-    )
-
-
-def _more(db: apsw.Connection, fault: int, name: str, value: str, events: int) -> bool:
-    db.execute(
-        "UPDATE fault_value SET events = events + ? WHERE fault = ? AND name = ? AND value = ?",
-        (events, fault, name, value),
-    )
-    return db.changes() > 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-import apsw
-
 from fivehundred import limits
 from fivehundred.console.store.bodies import Body, BodyError, Codec, join, train
+from fivehundred.console.store.database import Database, Value
 
 
 @dataclass(slots=True)
@@ -30,7 +29,7 @@ class _Training:
 class Dictionaries:
     """Packs and unpacks bodies with the dictionary of their project."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
         self._plain = Codec()
         self._codecs: dict[int, Codec] = {}
@@ -41,13 +40,14 @@ class Dictionaries:
         """(number of the dictionary, frame); 0 is none."""
         number = self._newest.get(project)
         if number is None:
-            found = self._db.execute("SELECT max(id) FROM dictionary WHERE project = ?", (project,)).get
-            number = self._newest[project] = found if isinstance(found, int) else 0
+            number = self._db.number("SELECT max(id) FROM dictionary WHERE project = ?", (project,)) or 0
+            number = self._newest[project] = number if self._is_whole(number) else 0
         if number == 0:
             self._sample(project, body)
         return number, self._codec(number).pack(body)
 
     def unpack(self, number: int, data: bytes) -> Body:
+        """Raises BodyError when the body or its dictionary is damaged."""
         return self._codec(number).unpack(data)
 
     def learn(self, now: float) -> None:
@@ -62,10 +62,8 @@ class Dictionaries:
                     self._save(project, training.trained, now)
 
     def _save(self, project: str, trained: bytes, now: float) -> None:
-        self._db.execute(
-            "INSERT INTO dictionary (project, created_at, bytes) VALUES (?, ?, ?)", (project, now, trained)
-        )
-        self._newest[project] = self._db.last_insert_rowid()
+        row: dict[str, Value] = {"project": project, "created_at": now, "bytes": trained}
+        self._newest[project] = self._db.insert("dictionary", row)
 
     def _sample(self, project: str, body: Body) -> None:
         training = self._training.setdefault(project, _Training())
@@ -77,6 +75,14 @@ class Dictionaries:
         if codec is None:
             if number == 0:
                 return self._plain
-            found = self._db.execute("SELECT bytes FROM dictionary WHERE id = ?", (number,)).get
-            codec = self._codecs[number] = Codec(found if isinstance(found, bytes) else b"")
+            found = self._db.rows("SELECT bytes FROM dictionary WHERE id = ?", (number,))
+            codec = self._codecs[number] = Codec(found[0][0] if found else b"")
         return codec
+
+    def _is_whole(self, number: int) -> bool:
+        """Whether new bodies can be packed with it; with one that is damaged they would be lost as well."""
+        try:
+            self._codec(number)
+        except BodyError:
+            return False
+        return True

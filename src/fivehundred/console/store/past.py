@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import apsw
-
+from fivehundred.console.store.database import Database
 from fivehundred.console.store.sampling import keeps
-from fivehundred.console.store.schema import number, rows
 from fivehundred.diagnosis.model import History
 from fivehundred.event import Event
 
@@ -26,7 +24,7 @@ class _Known:
 
 
 class Past:
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
         self._known: dict[tuple[str, str], _Known] = {}
 
@@ -39,7 +37,7 @@ class Past:
         arrived = known.arrived.get(hour)
         if arrived is None:
             sql = "SELECT arrived FROM fault_hour WHERE fault = ? AND hour = ?"
-            arrived = 0 if known.fault is None else number(self._db, sql, (known.fault, hour)) or 0
+            arrived = 0 if known.fault is None else self._db.number(sql, (known.fault, hour)) or 0
         known.arrived[hour] = arrived + 1
         return keeps(arrived + 1)
 
@@ -56,7 +54,7 @@ class Past:
         known = self._known.get((project, key))
         if known is None:
             sql = "SELECT fault FROM fault_key WHERE project = ? AND key = ? AND groups = 1"
-            known = self._known[project, key] = _Known(number(self._db, sql, (project, key)))
+            known = self._known[project, key] = _Known(self._db.number(sql, (project, key)))
         return known
 
     def _load(self, project: str, fault: int | None, at: float) -> History:
@@ -64,7 +62,7 @@ class Past:
         if fault is None:
             others = self._others(project, -1, at)
             return History(newest_release=newest_release, all_hosts=all_hosts, others_now=others)
-        events, first_seen = rows(self._db, "SELECT events, first_seen FROM fault WHERE id = ?", (fault,))[0]
+        events, first_seen = self._db.rows("SELECT events, first_seen FROM fault WHERE id = ?", (fault,))[0]
         return History(
             events=events,
             first_seen=first_seen,
@@ -78,23 +76,23 @@ class Past:
 
     def _newest_release(self, project: str) -> str:
         sql = "SELECT value FROM project_value WHERE project = ? AND name = 'release' ORDER BY first_seen DESC LIMIT 1"
-        found = rows(self._db, sql, (project,))
+        found = self._db.rows(sql, (project,))
         return found[0][0] if found else ""
 
     def _hosts(self, project: str, at: float) -> int:
         sql = "SELECT count(*) FROM project_value WHERE project = ? AND name = 'host' AND last_seen > ?"
-        return number(self._db, sql, (project, at - day_s)) or 0
+        return self._db.number(sql, (project, at - day_s)) or 0
 
     def _values(self, fault: int, name: str) -> tuple[str, ...]:
         sql = "SELECT value FROM fault_value WHERE fault = ? AND name = ? ORDER BY first_seen LIMIT ?"
-        return tuple(row[0] for row in rows(self._db, sql, (fault, name, values_max)))
+        return tuple(row[0] for row in self._db.rows(sql, (fault, name, values_max)))
 
     def _others(self, project: str, fault: int, at: float) -> tuple[str, ...]:
         sql = (
             "SELECT title FROM fault WHERE project = ? AND last_seen BETWEEN ? AND ? AND id <> ?"
             " ORDER BY last_seen DESC LIMIT 5"
         )
-        return tuple(row[0] for row in rows(self._db, sql, (project, at - near_s, at + near_s, fault)))
+        return tuple(row[0] for row in self._db.rows(sql, (project, at - near_s, at + near_s, fault)))
 
 
 def _with(before: History, event: Event) -> History:

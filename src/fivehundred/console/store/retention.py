@@ -7,24 +7,17 @@ nearly all of the events do not push out those of the others. Counts of a fault 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-import apsw
+from typing import Final
 
 from fivehundred import limits
 from fivehundred.console.store.base import Retention
-from fivehundred.console.store.bodies import Place, Segments
-from fivehundred.console.store.schema import immediate, number, rows
+from fivehundred.console.store.bodies import Bodies, Place
+from fivehundred.console.store.database import Database
 
-_floors = (
-    limits.payloads_a_fault_min,
-    30,
-    10,
-    3,
-    1,
-    0,
-)  # newest payloads of a fault that stay; the first that frees half
+# newest payloads of a fault that stay; the first that frees half
+_floors: Final = (limits.payloads_a_fault_min, 30, 10, 3, 1, 0)
 _of_fault = ("triage", "comment", "fault_key", "fault_value", "fault_user", "fault_hour", "change")
 _round_s = 3600.0  # between two searches for what is too old or too many
 
@@ -40,10 +33,11 @@ class _Victim:
 class Keeper:
     """Knows where it is in its rounds; all it decides by stands in the database."""
 
-    def __init__(self, db: apsw.Connection, segments: Segments, database: Path) -> None:
+    def __init__(self, db: Database, bodies: Bodies, used: Callable[[], int], give_back: Callable[[], None]) -> None:
         self._db = db
-        self._segments = segments
-        self._database = database
+        self._bodies = bodies
+        self._used = used  # bytes on disk
+        self._give_back = give_back  # to the disk, what deleted rows have left free
         self._victim: _Victim | None = None
         self._swept = b""  # the last event id looked at in this round; empty: no round is under way
         self._forgotten_before = 0.0  # ids of counted events older than this are forgotten to save space
@@ -60,27 +54,22 @@ class Keeper:
 
     # ---- by size
 
-    def _used(self) -> int:
-        files = (self._database, self._database.with_name(f"{self._database.name}-wal"))
-        bodies = number(self._db, "SELECT sum(bytes) FROM segment") or 0
-        return bodies + sum(file.stat().st_size for file in files if file.exists())
-
     def _free(self, rules: Retention, now: float) -> bool:
         if self._unlink_empty() or self._evict(now):
             return True
-        self._db.execute(f"PRAGMA incremental_vacuum({limits.vacuum_pages_max})").fetchall()
+        self._give_back()
         return self._forget_ids(rules, now)
 
     def _evict(self, now: float) -> bool:
         """Empties the oldest file by one step: its events are deleted, or moved to the newest file."""
         if self._victim is None:
-            oldest = rows(self._db, "SELECT id, bytes FROM segment ORDER BY id LIMIT 2")
+            oldest = self._db.rows("SELECT id, bytes FROM segment ORDER BY id LIMIT 2")
             if len(oldest) < 2:
                 return False
             self._victim = _Victim(oldest[0][0], self._floor_for(*oldest[0]))
-        with immediate(self._db):
-            sql = "SELECT id, fault, offset, length FROM event WHERE segment = ? LIMIT ?"
-            found = rows(self._db, sql, (self._victim.segment, limits.retention_rows_max))
+        with self._db.transaction():
+            sql = 'SELECT id, fault, "offset", length FROM event WHERE segment = ? LIMIT ?'
+            found = self._db.rows(sql, (self._victim.segment, limits.retention_rows_max))
             stay = [row for row in found if self._stays(row[0], row[1], self._victim.floor)]
             self._move([(row[0], Place(self._victim.segment, *row[2:])) for row in stay], now)
             staying = {row[0] for row in stay}
@@ -92,7 +81,7 @@ class Keeper:
 
     def _floor_for(self, segment: int, size: int) -> int:
         """How many of the newest payloads of each fault stay, so that at least half of the file is freed."""
-        found = rows(self._db, "SELECT id, fault, length FROM event WHERE segment = ?", (segment,))
+        found = self._db.rows("SELECT id, fault, length FROM event WHERE segment = ?", (segment,))
         for floor in _floors:
             if sum(length for event, fault, length in found if self._stays(event, fault, floor)) <= size / 2:
                 return floor
@@ -101,30 +90,35 @@ class Keeper:
     def _stays(self, event: int, fault: int, floor: int) -> bool:
         if floor == 0:
             return False
-        newer = "SELECT count(*) FROM (SELECT 1 FROM event WHERE fault = ? AND id > ? LIMIT ?)"
-        return (number(self._db, newer, (fault, event, floor)) or 0) < floor
+        newer = "SELECT count(*) FROM (SELECT 1 FROM event WHERE fault = ? AND id > ? LIMIT ?) AS newer"
+        return (self._db.number(newer, (fault, event, floor)) or 0) < floor
 
     def _move(self, events: list[tuple[int, Place]], now: float) -> None:
         """Within a transaction, like what the digest appends."""
         if not events:
             return
-        segment, start = rows(self._db, "SELECT id, bytes FROM segment ORDER BY id DESC LIMIT 1")[0]
+        segment, start = self._bodies.start()
         at = start
         for event, old in events:
-            place = self._segments.append(segment, at, self._segments.read(old))
+            try:
+                data = self._bodies.read(old)
+            except OSError:  # the file is gone or cannot be read: there is nothing to keep
+                self._delete([event])
+                continue
+            place = self._bodies.append(segment, at, data)
             at += place.length
-            self._db.execute("UPDATE event SET segment = ?, offset = ? WHERE id = ?", (segment, place.offset, event))
-        self._segments.sync()
+            self._db.execute('UPDATE event SET segment = ?, "offset" = ? WHERE id = ?', (segment, place.offset, event))
+        self._bodies.sync()
         self._db.execute(
-            "UPDATE segment SET bytes = ?, events = events + ?, newest_at = ? WHERE id = ?",
-            (at, len(events), now, segment),
+            "UPDATE segment SET bytes = bytes + ?, events = events + ?, newest_at = ? WHERE id = ?",
+            (at - start, len(events), now, segment),
         )
 
     def _forget_ids(self, rules: Retention, now: float) -> bool:
         """The payloads are not what fills the disk: forget the ids of the oldest events that are only counted."""
         if self._swept:
             return self._sweep(now - rules.days * 86_400.0)
-        hours = rows(self._db, "SELECT hour, sum(events) FROM project_hour WHERE hour >= ? GROUP BY hour ORDER BY hour",
+        hours = self._db.rows("SELECT hour, sum(events) FROM project_hour WHERE hour >= ? GROUP BY hour ORDER BY hour",
                      (int(self._forgotten_before // 3600),))  # fmt: skip
         share, total = 0, sum(events for _, events in hours)
         for hour, events in hours[:-1]:
@@ -148,57 +142,60 @@ class Keeper:
         if self._expire_faults(too_old) or self._sweep(too_old):
             return True
         self._next_round_at = now + _round_s
-        with immediate(self._db):
+        with self._db.transaction():
             self._db.execute("DELETE FROM project_hour WHERE hour < ?", (int(too_old // 3600),))
             self._db.execute("DELETE FROM fault_hour WHERE hour < ?", (int(too_old // 3600),))
             self._db.execute("DELETE FROM project_value WHERE last_seen < ?", (too_old,))
             self._db.execute("DELETE FROM malformed WHERE received_at < ?", (too_old,))
             self._db.execute("DELETE FROM feedback WHERE received_at < ?", (too_old,))
-        self._db.execute(f"PRAGMA incremental_vacuum({limits.vacuum_pages_max})").fetchall()
+        self._give_back()
         return False
 
     def _expire_events(self, too_old: float) -> bool:
         """Rows stand in the order of arrival, so the oldest are the first."""
-        first = rows(self._db, "SELECT id, received_at FROM event ORDER BY id LIMIT ?", (limits.retention_rows_max,))
+        first = self._db.rows("SELECT id, received_at FROM event ORDER BY id LIMIT ?", (limits.retention_rows_max,))
         expired = [event for event, received_at in first if received_at < too_old]
         if expired:
-            with immediate(self._db):
+            with self._db.transaction():
                 self._delete(expired)
         return bool(expired)
 
     def _thin(self) -> bool:
         """Of a fault with more payloads than anybody reads, the oldest."""
         sql = "SELECT fault, count(*) FROM event GROUP BY fault HAVING count(*) > ? LIMIT 1"
-        found = rows(self._db, sql, (limits.payloads_a_fault_max,))
+        found = self._db.rows(sql, (limits.payloads_a_fault_max,))
         for fault, count in found:
             surplus = min(count - limits.payloads_a_fault_max, limits.retention_rows_max)
-            with immediate(self._db):
+            with self._db.transaction():
                 oldest = "SELECT id FROM event WHERE fault = ? ORDER BY id LIMIT ?"
-                self._delete([row[0] for row in rows(self._db, oldest, (fault, surplus))])
+                self._delete([row[0] for row in self._db.rows(oldest, (fault, surplus))])
         return bool(found)
 
     def _expire_faults(self, too_old: float) -> bool:
         sql = (
-            "SELECT id FROM fault WHERE last_seen < ? AND NOT EXISTS (SELECT 1 FROM event WHERE fault = fault.id)"
-            " LIMIT 20"
+            "SELECT f.id, f.project FROM fault f WHERE f.last_seen < ?"
+            " AND NOT EXISTS (SELECT 1 FROM event e WHERE e.fault = f.id) LIMIT 20"
         )
-        found = [row[0] for row in rows(self._db, sql, (too_old,))]
-        with immediate(self._db):
-            for fault in found:
+        found = self._db.rows(sql, (too_old,))
+        with self._db.transaction():
+            self._db.lock({project for _, project in found})
+            for fault, _ in found:
+                if self._db.number("SELECT 1 FROM fault WHERE id = ? AND last_seen < ?", (fault, too_old)) is None:
+                    continue  # it came back in this moment
                 for table in _of_fault:
                     self._db.execute(f"DELETE FROM {table} WHERE fault = ?", (fault,))  # noqa: S608 - our own names
                 self._db.execute("DELETE FROM fault WHERE id = ?", (fault,))
             if found:
-                self._changed()
+                self._db.changed()
         return bool(found)
 
     def _sweep(self, too_old: float) -> bool:
         """Some more ids of events; those that are too old are forgotten, unless their payload is kept."""
         before = max(too_old, self._forgotten_before)
         sql = "SELECT event_id, project, timestamp, event FROM seen WHERE event_id > ? ORDER BY event_id LIMIT ?"
-        found = rows(self._db, sql, (self._swept, limits.sweep_rows_max))
-        with immediate(self._db):
-            self._db.executemany(
+        found = self._db.rows(sql, (self._swept, limits.sweep_rows_max))
+        with self._db.transaction():
+            self._db.many(
                 "DELETE FROM seen WHERE event_id = ? AND project = ?",
                 [(event_id, project) for event_id, project, at, event in found if event is None and at < before],
             )
@@ -211,10 +208,10 @@ class Keeper:
         """The payloads of events; that they were counted stays known. Within a transaction."""
         for event in events:
             sql = "DELETE FROM event WHERE id = ? RETURNING event_id, project"
-            for event_id, project in rows(self._db, sql, (event,)):
+            for event_id, project in self._db.rows(sql, (event,)):
                 self._db.execute("UPDATE seen SET event = NULL WHERE event_id = ? AND project = ?", (event_id, project))
         if events:
-            self._changed()
+            self._db.changed()
 
     def _unlink_empty(self) -> bool:
         """Files that no event needs any more, but for the one that is appended to. The row goes first."""
@@ -222,21 +219,18 @@ class Keeper:
             "SELECT id FROM segment WHERE id < (SELECT max(id) FROM segment)"
             " AND NOT EXISTS (SELECT 1 FROM event WHERE segment = segment.id) LIMIT 100"
         )
-        found = [row[0] for row in rows(self._db, sql)]
+        found = [row[0] for row in self._db.rows(sql)]
         if found:
-            with immediate(self._db):
-                self._db.executemany("DELETE FROM segment WHERE id = ?", [(segment,) for segment in found])
+            with self._db.transaction():
+                self._db.many("DELETE FROM segment WHERE id = ?", [(segment,) for segment in found])
         for segment in found:
-            self._segments.unlink(segment)
+            self._bodies.unlink(segment)
         return bool(found)
 
     def _unlink_strays(self) -> None:
         """Files whose row was deleted by a process that then ended before it could unlink them."""
-        known = {row[0] for row in rows(self._db, "SELECT id FROM segment")}
+        known = {row[0] for row in self._db.rows("SELECT id FROM segment")}
         newest = max(known, default=0)
-        for segment in self._segments.numbers():
+        for segment in self._bodies.numbers():
             if segment < newest and segment not in known:
-                self._segments.unlink(segment)
-
-    def _changed(self) -> None:
-        self._db.execute("UPDATE mark SET value = value + 1 WHERE name = 'version'")
+                self._bodies.unlink(segment)
