@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.console import natsd
+from tests.console.natsd import Servers
 
-from fivehundred.console.spool.base import Door, Received, SpoolFull, SpoolReader, SpoolWriter
+from fivehundred.console.spool.base import Depth, Door, Received, SpoolFull, SpoolReader, SpoolWriter
 from fivehundred.console.spool.format import doors
+from fivehundred.console.spool.jetstream import Cluster, JetStreamReader, JetStreamWriter, Link
 from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
 
 
@@ -22,15 +28,54 @@ class Pair(NamedTuple):
     writer: Callable[[Path], SpoolWriter]
     small: Callable[[Path], SpoolWriter]  # with a backlog bound of 10,000 bytes
     reader: Callable[[Path], SpoolReader]
+    on_disk: bool  # the backlog lies in the folder
 
 
+class JetStream:
+    """One server for all tests of this file; a stream for each folder."""
+
+    def __init__(self) -> None:
+        self._servers: Servers | None = None
+        self._links: dict[tuple[Path, int], Link] = {}
+
+    def link(self, folder: Path, bound: int = 1 << 30) -> Link:
+        if self._servers is None:
+            self._servers = Servers(Path(tempfile.mkdtemp(prefix="spool-"))).__enter__()
+        if (folder, bound) not in self._links:
+            name = f"s{zlib.crc32(str(folder).encode())}"
+            self._links[folder, bound] = Link(Cluster(self._servers.urls, name, 1, 1, bound))
+        return self._links[folder, bound]
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+        if self._servers is not None:
+            self._servers.__exit__()
+            shutil.rmtree(self._servers.folder, ignore_errors=True)
+
+
+jetstream = JetStream()
 spools = {
     "segments": Pair(
         SegmentWriter,
         lambda folder: SegmentWriter(folder, backlog_bytes_max=10_000, segment_bytes_max=2_000),
         SegmentReader,
+        True,
     )
 }
+if natsd.binary() is not None:
+    spools["jetstream"] = Pair(
+        lambda folder: JetStreamWriter(folder, link=jetstream.link(folder)),
+        lambda folder: JetStreamWriter(folder, link=jetstream.link(folder, 10_000)),
+        lambda folder: JetStreamReader(jetstream.link(folder), 0),
+        False,
+    )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def servers_end() -> Iterator[None]:
+    yield
+    jetstream.close()
 
 
 @pytest.fixture(params=spools)
@@ -49,6 +94,23 @@ def append_all(make: Callable[[Path], SpoolWriter], folder: Path, records: list[
         await writer.close()
 
     asyncio.run(go())
+
+
+async def settled(writer: SpoolWriter, records: int) -> Depth:
+    """The backlog once it has come to that many records: a cluster is told of them a moment later."""
+    deadline = time.monotonic() + 10
+    while (depth := await asyncio.to_thread(writer.depth)).records != records:
+        assert time.monotonic() < deadline, depth
+        await asyncio.sleep(0.02)
+    return depth
+
+
+async def some(reader: SpoolReader, records: int) -> list[tuple[str, Received]]:
+    deadline = time.monotonic() + 10
+    while len(found := await asyncio.to_thread(read_all, reader)) < records:
+        assert time.monotonic() < deadline, found
+        await asyncio.sleep(0.02)
+    return found
 
 
 async def fill(writer: SpoolWriter) -> None:
@@ -93,7 +155,7 @@ def test_what_is_appended_is_read_back_in_order_and_unchanged(
 
 
 def test_reading_goes_on_behind_any_offset(pair: Pair, tmp_path: Path) -> None:
-    append_all(pair.small, tmp_path, [received(b"%d" % i * 100) for i in range(30)])
+    append_all(pair.small if pair.on_disk else pair.writer, tmp_path, [received(b"%d" % i * 100) for i in range(30)])
     found = read_all(pair.reader(tmp_path))
     for number, (offset, _) in enumerate(found):
         assert bodies(read_all(pair.reader(tmp_path), offset)) == bodies(found[number + 1 :])
@@ -128,21 +190,21 @@ def test_wait_returns_soon_after_an_append(pair: Pair, tmp_path: Path) -> None:
 def test_the_backlog_is_what_was_appended_and_not_committed(pair: Pair, tmp_path: Path) -> None:
     async def go() -> None:
         writer = pair.writer(tmp_path)
-        assert writer.depth().records == 0
-        assert writer.depth().oldest_at is None
+        assert (await settled(writer, 0)).oldest_at is None
+        reader = pair.reader(tmp_path)
         for i in range(5):
             await writer.append(received(b"x" * 100, at=1_000.0 + i))
-        reader = pair.reader(tmp_path)
+            await some(reader, i + 1)  # so that a cluster has each in a message of its own
         offset = reader.read("", records_max=2, bytes_max=1 << 20)[-1][0]
         reader.commit(offset)
-        depth = writer.depth()
-        assert (depth.records, depth.oldest_at) == (3, 1_002.0)
-        assert 300 < depth.bytes < 1_000
+        depth = await settled(writer, 3)
+        assert depth.oldest_at == 1_002.0
+        assert 300 < depth.bytes < 1_500
         await writer.close()
         again = pair.writer(tmp_path)  # a restart keeps count
-        assert (again.depth().records, again.depth().oldest_at) == (3, 1_002.0)
+        assert (await settled(again, 3)).oldest_at == 1_002.0
         reader.commit(read_all(reader, offset)[-1][0])
-        assert again.depth().records == again.depth().bytes == 0
+        assert (await settled(again, 0)).bytes == 0
         await again.close()
 
     asyncio.run(go())
@@ -154,8 +216,8 @@ def test_a_full_backlog_refuses_and_takes_again_once_it_is_digested(pair: Pair, 
         with pytest.raises(SpoolFull, match="10000 bytes"):
             await fill(writer)
         reader = pair.reader(tmp_path)
-        found = read_all(reader)
-        assert 5 < len(found) < 12
+        found = await some(reader, 6)
+        assert len(found) < 12
         reader.commit(found[-1][0])
         deadline = time.monotonic() + 5
         while True:
@@ -165,13 +227,15 @@ def test_a_full_backlog_refuses_and_takes_again_once_it_is_digested(pair: Pair, 
             except SpoolFull:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.02)
-        assert bodies(read_all(reader, found[-1][0])) == [b"after"]
         await writer.close()
+        assert bodies(read_all(reader, found[-1][0])) == [b"after"]
 
     asyncio.run(go())
 
 
 def test_what_is_committed_is_given_back_to_the_disk(pair: Pair, tmp_path: Path) -> None:
+    if not pair.on_disk:
+        pytest.skip("the backlog of a cluster is asked for with depth")
     for _ in range(4):
         append_all(pair.small, tmp_path, [received(b"x" * 900) for _ in range(2)])
     before = sum(f.stat().st_size for f in tmp_path.rglob("*") if f.is_file())
@@ -184,7 +248,9 @@ def test_what_is_committed_is_given_back_to_the_disk(pair: Pair, tmp_path: Path)
     assert bodies(read_all(reader, found[-1][0])) == [b"later"]
 
 
-@pytest.mark.parametrize("offset", ["", "nonsense", "99:99:99", "1:2", "-1:0:0", "1:99999999999999999999999:0"])
+@pytest.mark.parametrize(
+    "offset", ["", "nonsense", "99:99:99", "1:2", "-1:0:0", "1:99999999999999999999999:0", "js1;5;99;0"]
+)
 def test_a_foreign_offset_starts_at_the_beginning_of_what_is_kept(pair: Pair, tmp_path: Path, offset: str) -> None:
     append_all(pair.writer, tmp_path, [received(b"kept")])
     assert bodies(read_all(pair.reader(tmp_path), offset)) == [b"kept"]
