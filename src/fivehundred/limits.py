@@ -195,6 +195,11 @@ get_body_bytes_max: Final = 64 * MIB  # of an answer that it holds in memory
 get_shown_chars_max: Final = 2_000  # of an error's body that it prints
 get_columns: Final = 100  # of its lines, where no terminal says how wide it is
 
+# ---- why: incidents, merges, rules, rates ---------------------------------------------------------
+incident_signals_max: Final = 1_000  # faults of one window that are looked at, those with the most events
+incident_values_max: Final = 200  # routes, hosts ... of one incident
+incident_users_max: Final = 10_000  # that are told apart; past it the figure means "at least"
+
 # ---- diagnosis -----------------------------------------------------------------------------------
 facts_shown_max: Final = 12  # with a diagnosis
 also_shown_max: Final = 8  # other rules that matched

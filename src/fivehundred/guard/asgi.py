@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fivehundred.guard import deadline, duplicates
-from fivehundred.guard.crumbs import begin
 from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key
 from fivehundred.guard.inside import see_inside
 from fivehundred.guard.websocket import Socket
@@ -28,8 +27,9 @@ class AsgiGuard:
         if key in scope or kind == "lifespan":
             await self.app(scope, receive, send)
         elif kind == "http":
-            begin()
             exchange = scope[key] = Exchange(self.guard, scope, receive, send)
+            flight = self.guard.flights.begin(scope.get("method", ""), scope.get("path", ""))
+            flight.parts = exchange.parts
             try:
                 await self.app(scope, exchange.receive, exchange.send)
                 if not exchange.done or exchange.held is not None:
@@ -38,5 +38,6 @@ class AsgiGuard:
                 await exchange.failed(exc)
             finally:
                 scope.pop(key, None)  # the two refer to each other: else every request is work for the collector
+                flight.end()
         else:
             await Socket(Exchange(self.guard, scope, receive, send)).run(self.app)

@@ -15,7 +15,8 @@ from typing import Final
 
 from fivehundred import __version__, limits, scrub
 from fivehundred.event import Event, ExceptionItem, Frame, Json, Mechanism, Sdk, context_name, new_id
-from fivehundred.guard import crumbs, facts
+from fivehundred.guard import crumbs, facts, statements, user
+from fivehundred.guard.flight import current
 from fivehundred.guard.frames import stacks_of, walked, with_locals
 from fivehundred.guard.incoming import request_of, trace_of
 from fivehundred.guard.message import message
@@ -52,6 +53,11 @@ def capture(exc: BaseException | None, parts: RequestParts | None, about: About,
         r.renew()
         event.exceptions = _items(links, r, about, slim)
         ours.update(_application_facts(links))
+    flight = current()
+    if flight is not None:
+        event.user = flight.user or user.of(parts)
+        if flight.statements and not slim:
+            ours["sql"] = statements.told(flight.statements, ours.get("sql"))
     if not slim:
         r.renew()
         event.breadcrumbs = crumbs.collected(r)

@@ -10,42 +10,25 @@ import logging
 import threading
 import time
 from collections import deque
-from contextvars import ContextVar
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fivehundred import limits, scrub
 from fivehundred.event import Breadcrumb, clean, cut
 from fivehundred.guard import duplicates
+from fivehundred.guard.flight import Crumb, begin, current
 from fivehundred.guard.render import Renderer
 
-
-class Crumb(NamedTuple):
-    at: float
-    thread: int
-    logger: str
-    level: int
-    message: object
-    args: object
-
-
-# a request's is a list, cut when it has grown: an empty deque costs each request a block of 64 places
-_ring: ContextVar[list[Crumb] | None] = ContextVar("fivehundred_crumbs", default=None)
-_elsewhere: deque[Crumb] = deque(maxlen=limits.crumbs_max * 4)  # records outside of a request that said ``begin``
-
-
-def begin() -> None:
-    """A fresh ring for the request that starts now, in this context and the ones copied from it."""
-    _ring.set([])
+_elsewhere: deque[Crumb] = deque(maxlen=limits.crumbs_max * 4)  # records outside of any flight
 
 
 def collected(r: Renderer) -> list[Breadcrumb]:
     """The records of this request, oldest first; of this thread's last minute where no request was begun."""
-    ring = _ring.get()
-    if ring is None:
+    flight = current()
+    if flight is None:
         me, since = threading.get_ident(), time.time() - _seconds_without_request
         crumbs = [c for c in _elsewhere.copy() if c.thread == me and c.at >= since]
     else:
-        crumbs = list(ring.copy())
+        crumbs = list(flight.crumbs.copy())
     return [_breadcrumb(c, r) for c in crumbs[-limits.crumbs_max :]]
 
 
@@ -85,6 +68,9 @@ def install() -> None:
         logging.setLogRecordFactory(_Factory(logging.getLogRecordFactory()))
 
 
+__all__ = ["begin", "collected", "install"]
+
+
 class _Factory:
     def __init__(self, make: Any) -> None:
         self.make = make
@@ -93,11 +79,12 @@ class _Factory:
         record: logging.LogRecord = self.make(name, level, *args, **kwargs)
         # a framework that says the failure in its own words says nothing that the event does not
         if name != "fivehundred" and not (record.exc_info and duplicates.is_reported(record)):
-            ring = _ring.get()
+            flight = current()
             crumb = Crumb(record.created, record.thread or 0, name, level, record.msg, _plain_args(record.args))
-            if ring is None:
+            if flight is None:
                 _elsewhere.append(crumb)
             else:
+                ring = flight.crumbs
                 ring.append(crumb)
                 if len(ring) >= 2 * limits.crumbs_max:
                     del ring[: -limits.crumbs_max]

@@ -9,7 +9,9 @@ of ``fivehundred.Guard`` stand in the setting ``FIVEHUNDRED``, a dict; the envir
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction, sync_to_async
@@ -20,8 +22,8 @@ from django.views import defaults
 
 from fivehundred import limits
 from fivehundred.guard import deadline, duplicates
-from fivehundred.guard.crumbs import begin
 from fivehundred.guard.exchange import cancelled
+from fivehundred.guard.flight import Flight
 from fivehundred.guard.guard import Guard as Core
 from fivehundred.guard.outgoing import (
     Aborted,
@@ -55,9 +57,11 @@ class Guard:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        begin()
+        flight = self.core.flights.begin(request.method or "", request.path)
+        flight.parts = partial(_parts, request)
         if self.is_async:
-            return self._async(request)
+            return self._async(request, flight)
+        response: Any = None
         try:
             if self.core.deadline:
                 deadline.check_environ(request.META)
@@ -67,8 +71,11 @@ class Guard:
             return self._checked(request, response)
         except BaseException as exc:
             return self._failed(request, exc)
+        finally:
+            _over(flight, response)
 
-    async def _async(self, request: HttpRequest) -> HttpResponseBase:
+    async def _async(self, request: HttpRequest, flight: Flight) -> HttpResponseBase:
+        response: Any = None
         try:
             if self.core.deadline:
                 deadline.check_environ(request.META)
@@ -80,6 +87,8 @@ class Guard:
             if cancelled(exc):
                 raise
             return self._failed(request, exc)
+        finally:
+            _over(flight, response)
 
     # ---- a response ------------------------------------------------------------------------------
 
@@ -105,6 +114,7 @@ class Guard:
     def _failed(self, request: HttpRequest, exc: BaseException, kept: Headers | None = None) -> HttpResponse:
         """Our answer; raises what is not the request's own."""
         if ends_process(exc):
+            self.core.ended(exc, _parts(request))
             raise exc
         if client_gone(exc):
             return HttpResponse(status=400)
@@ -165,6 +175,14 @@ class Guard:
         return aborted
 
 
+def _over(flight: Flight, response: Any) -> None:
+    """A request is over with its response: with the last chunk, where that is a stream."""
+    if response is not None and _streams(response):
+        weakref.finalize(response, flight.end).atexit = False
+    else:
+        flight.end()
+
+
 def _saw(sender: object, request: HttpRequest | None = None, **rest: object) -> None:
     """Receives Django's signal, sent inside the ``except`` block and before anything is logged."""
     exc = sys.exc_info()[1]
@@ -194,5 +212,6 @@ def _parts(request: HttpRequest) -> RequestParts:
     parts = parts_of(request.META)
     parts.path = request.path  # decoded in either world
     parts.route = getattr(request.resolver_match, "route", "") or ""
+    parts.user = request.__dict__.get("user")  # lazy: whom nobody asked for is not looked up
     parts.body = getattr(request, "_body", b"")[: limits.request_body_bytes_max]  # never read here: only what was
     return parts

@@ -205,6 +205,7 @@ class Exchange:
     async def failed(self, exc: BaseException) -> None:
         """Answers an exception; after the first byte raises, so that the server breaks the connection."""
         if ends_process(exc) or cancelled(exc):
+            self.guard.ended(exc, self.parts())
             raise exc
         if isinstance(exc, Stopped):
             exc = self.inner or exc

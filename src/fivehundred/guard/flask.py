@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from fivehundred.guard import duplicates
+from fivehundred.guard.user import of_object
 from fivehundred.guard.wsgi import Exchange, WsgiGuard, key, route_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ def install(guard: Guard, app: Flask) -> Flask:
         if exchange is not None:
             exchange.route = route_of(request.environ)
             exchange.saw(exc, own=_has_handler(app, exc))
+            exchange.flight.user = exchange.flight.user or of_object(
+                g.get("_login_user")
+            )  # Flask-Login's, if it is used
             exchange.propagate = app.testing and app.config["PROPAGATE_EXCEPTIONS"] is not False
         return handle_exception(exc)
 

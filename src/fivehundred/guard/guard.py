@@ -11,21 +11,24 @@ import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fivehundred import limits
 from fivehundred.event import Event, context_name, new_id, parse
 from fivehundred.event_wire import to_wire
-from fivehundred.guard import config, crumbs, log, once
+from fivehundred.guard import config, crumbs, deaths, log, once, user
 from fivehundred.guard.capture import About, capture
 from fivehundred.guard.encode import encoded
 from fivehundred.guard.faults import Faults
+from fivehundred.guard.flight import Flight, current, request_now
 from fivehundred.guard.incoming import trace_of
 from fivehundred.guard.observe import Observer
 from fivehundred.guard.places import may_be_own, place_of
 from fivehundred.guard.request import RequestParts
 from fivehundred.guard.ship import Shipper
+from fivehundred.guard.slots import Slots
 from fivehundred.guard.spool import folder_for
 from fivehundred.problem import Answer, answer
 from fivehundred.scrub import scrub
@@ -84,11 +87,15 @@ class Guard:
         self._faults = Faults()
         self._observer = Observer(self.about)
         self._shipper: Shipper | None = None
+        folder: Path | None = None
         if self.dsn is not None and self.mode != "testing":
             destination = f"{self.dsn.scheme}://{self.dsn.key}@{self.dsn.netloc}{self.dsn.envelope_path}"
             folder = folder_for(destination, config.spool_root(spool))
             self._observer.folder = folder
-            self._shipper = Shipper(self.dsn, folder, self._observer.complete)
+            self._shipper = Shipper(self.dsn, folder, self._observer.complete, self._deaths)
+            if folder is not None and deaths.files(folder):
+                self._shipper.start()
+        self.flights = Slots(folder, _told(self.about), self._first_request, deaths.stop_watching)
         crumbs.install()
         _warm_up(self.about)
 
@@ -119,9 +126,16 @@ class Guard:
 
         return install(self, app)
 
-    def begin(self) -> None:
-        """A request starts: its log records are told from those of others. For integrations; half a microsecond."""
-        crumbs.begin()
+    def begin(self, method: str = "", path: str = "") -> Flight:
+        """A request starts: its crumbs, statements and user are told from those of others, and a process that dies
+        in the middle of it leaves word. For integrations, which say ``end()`` on what they get; a microsecond."""
+        return self.flights.begin(method, path)
+
+    def user(self, id: object = None, *, name: str = "", email: str = "") -> None:
+        """Names whom the request that runs now is for, so that a fault counts its users. Nothing is looked up."""
+        flight = current()
+        if flight is not None:
+            flight.user = user.named(id, name, email)
 
     def watch(self, pool: object, name: str = "") -> None:
         """A connection pool (or SQLAlchemy engine) whose state is worth knowing when something fails."""
@@ -155,8 +169,15 @@ class Guard:
         return self._answer(reference, verdict, parts)
 
     def capture(self, exc: BaseException) -> str:
-        """Reports an exception that the application caught itself. The reference; never raises."""
-        return self.report(exc, None, status=None)
+        """Reports an exception that the application caught itself, with the request that runs now, if one does.
+        The reference; never raises."""
+        return self.report(exc, request_now(), status=None)
+
+    def ended(self, exc: BaseException, parts: RequestParts) -> None:
+        """For integrations: an exception that ends the process goes through a request. A server's time-out is told."""
+        forced = deaths.forced_exit(exc)
+        if forced is not None:
+            self.report(forced, parts, status=None)
 
     def flush(self, timeout_s: float = 5) -> bool:
         """Waits until everything is delivered; whether it was."""
@@ -167,6 +188,9 @@ class Guard:
         if self._shipper is not None:
             self._shipper.close()
         self._observer.close()
+        if self.flights.path is not None:
+            deaths.end_of_watch(self.flights.path)
+        self.flights.close()
 
     # ---- inside ----
 
@@ -229,6 +253,8 @@ class Guard:
         if exc is not None:
             once.remember(exc, event.event_id)
         self._add_answer(event, status, verdict)
+        if self.flights.used:
+            event.contexts[context_name]["requests_now"] = self.flights.now
         if _names_errno(event):  # descriptors may be free again a moment later; all else the observer reads in peace
             event.contexts[context_name].update(self._observer.at_once())
         if self.mode == "development":
@@ -247,6 +273,18 @@ class Guard:
         self._shown[event.event_id] = parse(wire, received_at=event.timestamp)
         while len(self._shown) > _shown_events_max:
             self._shown.pop(next(iter(self._shown)), None)
+
+    def _first_request(self, path: Path) -> None:
+        """Of this process: from here on its death is noticed, and that of the one before it told."""
+        deaths.watch_crashes(path)
+        if self._shipper is not None and len(deaths.files(path.parent)) > 1:
+            self._shipper.start()
+
+    def _deaths(self) -> Iterator[bytes]:
+        folder = self._shipper.folder if self._shipper is not None else None
+        for event in deaths.found(folder) if folder is not None else ():
+            log.record(event, None, None)
+            yield encoded(event)
 
     def _is_slim(self, exc: BaseException | None) -> bool:
         if exc is None:
@@ -275,6 +313,11 @@ class Guard:
         except Exception:  # no memory, no descriptor, a broken handler: the answer is what still matters
             return reference
         return reference
+
+
+def _told(about: About) -> dict[str, str]:
+    """What the report of a dead process says of it."""
+    return {"release": about.release, "environment": about.environment, "server_name": about.server_name}
 
 
 def _warm_up(about: About) -> None:

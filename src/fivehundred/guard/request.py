@@ -21,6 +21,7 @@ class RequestParts:
     protocol: str = ""  # "1.0", "1.1", "2"
     route: str = ""  # the template that matched: "/users/{id}"; empty when nothing matched or it is not known
     peer: str = ""  # the address that the connection comes from; not sent, it decides who may see a development page
+    user: object = None  # what the framework keeps as the user of the request; only its stored key is read
     body: bytes = b""  # what the application had read of it, cut to limits.request_body_bytes_max
 
     def header(self, name: str) -> str:

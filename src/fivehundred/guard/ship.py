@@ -15,7 +15,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -32,10 +32,17 @@ _log = logging.getLogger("fivehundred.guard")
 class Shipper:
     """``put`` an event's bytes; they arrive. ``complete`` may add to an event what was collected after its capture."""
 
-    def __init__(self, dsn: Dsn, folder: Path | None, complete: Callable[[bytes], bytes] = lambda data: data) -> None:
+    def __init__(
+        self,
+        dsn: Dsn,
+        folder: Path | None,
+        complete: Callable[[bytes], bytes] = lambda data: data,
+        deaths: Callable[[], Iterable[bytes]] = lambda: (),
+    ) -> None:
         self.dsn = dsn
         self.folder = folder
         self.complete = complete
+        self.deaths = deaths  # events of processes that died without one: asked for whenever orphans are looked for
         self.dropped: dict[str, int] = {}  # reason -> events, not yet reported to the collector
         self._reset()
         _all.add(self)
@@ -109,6 +116,10 @@ class Shipper:
         if thread is not None and thread is not threading.current_thread():
             thread.join(limits.ship_exit_s)
         _all.discard(self)
+
+    def start(self) -> None:
+        """There is something to look for, though nothing was put yet."""
+        self._start()
 
     def _start(self) -> None:
         thread = self._thread
@@ -206,6 +217,8 @@ class Shipper:
     def _adopt(self) -> None:
         if self.folder is None:
             return
+        for data in self.deaths():
+            self.put(data)
         own = {s.path for s in (self._spool, *self._adopted) if isinstance(s, FileSpool)}
         for path in orphans(self.folder):
             if path in own:

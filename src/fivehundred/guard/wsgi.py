@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fivehundred import limits
 from fivehundred.guard import deadline, duplicates
-from fivehundred.guard.crumbs import begin
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
@@ -29,6 +28,7 @@ from fivehundred.guard.request import RequestParts
 from fivehundred.problem import Answer, Headers, reason, reference_header
 
 if TYPE_CHECKING:
+    from fivehundred.guard.flight import Flight
     from fivehundred.guard.guard import Guard
 
 Environ: TypeAlias = "dict[str, Any]"
@@ -51,8 +51,11 @@ class WsgiGuard:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if key in environ:
             return self.app(environ, start_response)
-        begin()
         exchange = environ[key] = Exchange(self.guard, environ, start_response)
+        flight = exchange.flight = self.guard.flights.begin(
+            environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+        )
+        flight.parts = exchange.parts
         # a body is to come: what the application reads of it is part of the report
         if environ.get("CONTENT_LENGTH") not in _EMPTY or "HTTP_TRANSFER_ENCODING" in environ:
             exchange.input = environ["wsgi.input"] = _Input(environ["wsgi.input"])
@@ -64,6 +67,8 @@ class WsgiGuard:
             return exchange.failed(exc, body)
         finally:
             environ.pop(key, None)  # the two refer to each other: without this every request is work for the collector
+            if not exchange.watched:
+                flight.end()
 
 
 _EMPTY: Final = (None, "", "0")
@@ -82,6 +87,8 @@ class Exchange:
     exc: BaseException | None = None
     own = False
     route = ""
+    watched = False  # the body goes out piece by piece, and the request ends when the server closes it
+    flight: Flight
     propagate = False  # an application under test asked for its exceptions
 
     def __init__(self, guard: Guard, environ: Environ, server: StartResponse) -> None:
@@ -158,6 +165,7 @@ class Exchange:
                 return _Rest(self, first, chain((second,), iterator), body)
             ready = _Ready((first,))
             ready.exchange, ready.body = self, body
+            self.watched = True
             return ready
         return _Rest(self, first, iterator, body)
 
@@ -184,6 +192,7 @@ class Exchange:
     def failed(self, exc: BaseException, body: Iterable[bytes] | None = None) -> Iterable[bytes]:
         """The answer for an exception, or Aborted when bytes are out; raises what is not the request's own."""
         if ends_process(exc) or self.propagate:
+            self.guard.ended(exc, self.parts())
             raise exc
         self.close(body)
         if self.out:
@@ -265,7 +274,10 @@ class _Ready(list[bytes]):
     body: Iterable[bytes]
 
     def close(self) -> None:
-        self.exchange.close(self.body)
+        try:
+            self.exchange.close(self.body)
+        finally:
+            self.exchange.flight.end()
 
 
 class _Rest(Iterator[bytes]):
@@ -277,6 +289,7 @@ class _Rest(Iterator[bytes]):
         self.exchange = exchange
         self.first = first
         self.iterator = iterator
+        exchange.watched = True
         self.body = body
         self.ended = True  # the last chunk ended an event, so an event may follow
 
@@ -297,6 +310,7 @@ class _Rest(Iterator[bytes]):
 
     def _broke(self, exc: BaseException) -> bytes:
         if ends_process(exc):
+            self.exchange.guard.ended(exc, self.exchange.parts())
             raise exc
         reference, aborted = self.exchange.broken(exc)
         if not (self.exchange.events and self.ended and reference):
@@ -305,7 +319,10 @@ class _Rest(Iterator[bytes]):
         return error_event(reference)
 
     def close(self) -> None:
-        self.exchange.close(self.body)
+        try:
+            self.exchange.close(self.body)
+        finally:
+            self.exchange.flight.end()
 
 
 def _raising(exc: BaseException) -> Iterator[bytes]:
