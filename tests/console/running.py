@@ -52,6 +52,15 @@ class RunningConsole:
         self.process.stdout.close()
         return code
 
+    def send(self, method: str, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json", **headers}
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                return reply.status, reply.read()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read()
+
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
         try:
             with urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers), timeout=10) as reply:

@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 
 from fivehundred.console import metrics
 from fivehundred.console.alerts_send import Sender
-from fivehundred.console.api import v1
+from fivehundred.console.api import sentry_cli, v1
 from fivehundred.console.config import Config, is_loopback, url_of
 from fivehundred.console.digest_items import doors as digest_doors
 from fivehundred.console.ingest.doors import endpoint_of
@@ -214,7 +214,7 @@ def _damaged(store: Store) -> int:
 
 
 def _pages(site: Site) -> Starlette:
-    return Starlette(routes=[*v1.routes(site), *pages.routes(site)])
+    return Starlette(routes=[*v1.routes(site), *sentry_cli.routes(site), *pages.routes(site)])
 
 
 def _dsn(url: str, project: Project) -> str:
