@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import struct
 import time
@@ -27,11 +28,12 @@ except ImportError:  # Windows: nobody could tell a dead owner
     fcntl = None  # type: ignore[assignment]
 
 _magic: Final = b"5HFLIGHT"
-_head: Final = struct.Struct("<BHd")  # in use, length of the text, seconds since 1970
-_pack: Final = _head.pack
 _size: Final = limits.flight_bytes
-_text_max: Final = _size - _head.size
+_slot: Final = struct.Struct(f"<Bd{_size - 9}s")  # in use, seconds since 1970, "GET /path": cut or filled with NULs
+_write: Final = _slot.pack_into
 suffix: Final = ".flight"
+_time: Final = time.time
+_set: Final = _flight.set
 
 
 class InFlight(NamedTuple):
@@ -72,7 +74,7 @@ class Slots:
     def begin(self, method: str, path: str) -> Flight:
         """A flight for the request that starts now, in this context. About a microsecond."""
         flight = Flight()
-        _flight.set(flight)
+        _set(flight)
         flight.slots = self
         try:
             at = flight.slot = self._free.pop()
@@ -81,9 +83,7 @@ class Slots:
             return flight
         if self._map is None and (self._tried or not self._open()):
             return flight
-        text = f"{method} {path}".encode("utf-8", "replace")[:_text_max]
-        record = _pack(1, len(text), time.time()) + text
-        self._map[at : at + len(record)] = record
+        _write(self._map, at, 1, _time(), f"{method} {path}".encode("utf-8", "replace"))
         return flight
 
     def give_back(self, at: int) -> None:
@@ -193,10 +193,9 @@ def _header(block: bytes) -> dict[str, Any]:
 def _running(data: bytes) -> list[InFlight]:
     found: list[InFlight] = []
     for at in range(_size, len(data) - _size + 1, _size):
-        in_use, length, began_at = _head.unpack_from(data, at)
-        if in_use == 1 and length <= _text_max:
-            text = data[at + _head.size : at + _head.size + length].decode("utf-8", "replace")
-            method, _, request_path = text.partition(" ")
+        in_use, began_at, text = _slot.unpack_from(data, at)
+        if in_use == 1 and math.isfinite(began_at):
+            method, _, request_path = text.rstrip(b"\0").decode("utf-8", "replace").partition(" ")
             found.append(InFlight(method, request_path, began_at))
     return sorted(found, key=lambda one: one.began_at)
 
