@@ -43,7 +43,9 @@ may_import: dict[str, set[str]] = {
         "console.otlp",
         "console.config",
         "console.alerts",
+        "console.incidents",
     },
+    "console.incidents": {"console.store"},
     "console.alerts": pure | {"console.store", "console.spool", "console.channels", "console.vault"},
     "console.web": pure | {"console.store", "console.site", "console.spool", "console.channels", "console.alerts"},
     # the pages' search language and their edge serve the API as well

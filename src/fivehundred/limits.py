@@ -106,6 +106,10 @@ backlog_bytes_max: Final = 2048 * MIB  # accepted and not yet digested: some 300
 disk_free_bytes_min: Final = 256 * MIB  # below it nothing is accepted: a full disk would stop the store as well
 backlog_retry_seconds: Final = 30  # Retry-After while the backlog is full
 records_a_message_max: Final = 64  # of the cluster: one sync of the servers covers them all
+quota_events_max: Final = 1_000_000_000  # per span; more is none
+digest_deaths_max: Final = 3  # processes that one record may take with it before it is set aside unread
+digest_event_cpu_s_max: Final = 1.0  # processor time of one event; the slowest honest ones take some 50 ms
+digest_record_cpu_s_max: Final = 5.0  # of one record: a collector's batch of 8,000 failed spans
 otlp_inflated_bytes_max: Final = 16 * MIB  # one export request unpacked: a collector's batch of 8,192 spans is 8 MiB
 otlp_records_max: Final = 50_000  # log records or spans of one request
 otlp_fields_max: Final = 100_000  # fields of one protobuf message
@@ -198,6 +202,7 @@ get_columns: Final = 100  # of its lines, where no terminal says how wide it is
 # ---- why: incidents, merges, rules, rates ---------------------------------------------------------
 incident_signals_max: Final = 1_000  # faults of one window that are looked at, those with the most events
 incident_values_max: Final = 200  # routes, hosts ... of one incident
+incidents_kept_max: Final = 5_000  # resolved ones; open ones stay
 incident_users_max: Final = 10_000  # that are told apart; past it the figure means "at least"
 
 # ---- diagnosis -----------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fivehundred.console import alerts
+from fivehundred.console import alerts, digest_incidents
 from fivehundred.console.store.base import FaultNews
 from fivehundred.console.store.database import Database
+from fivehundred.console.store.incidents import Incidents
 from fivehundred.console.store.ownership import Ownership
 from fivehundred.console.store.triage import Triage
 
@@ -14,4 +15,6 @@ from fivehundred.console.store.triage import Triage
 def follow(database: Database, news: Sequence[FaultNews], *, now: float) -> None:
     Triage(database).follow(news, now=now)
     Ownership(database).follow(news, now=now)
-    alerts.follow(database, news, now=now)
+    opened = digest_incidents.follow(database, news)
+    alerts.follow(database, news, now=now, in_incident=Incidents(database).open_faults() if news else ())
+    alerts.follow_incidents(database, opened, now=now)

@@ -6,7 +6,7 @@ reader method works on one project or, with ``project=None``, on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -34,6 +34,14 @@ class BadCursor(StoreError):
 
 class SchemaTooNew(StoreError):
     """The data folder was written by a newer version; it is left untouched."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached now; what was being done can be done again later."""
+
+
+class StoreBusy(StoreError):
+    """Others held what was needed for too long, or each waited for the other; doing it again may succeed."""
 
 
 # ---- projects ------------------------------------------------------------------------------------
@@ -133,6 +141,8 @@ class FaultNews:
     first: Digested  # the earliest new one of this batch, by its own clock
     newest: Digested  # by its own clock
     diagnosed: Digested | None  # the newest new one that was diagnosed
+    values: Mapping[tuple[str, str], tuple[int, float]] = field(default_factory=dict)  # (name, value) -> new events
+    identities: Set[bytes] = frozenset()  # users of the new ones, as ``delta.identity_of`` says them
 
 
 Within: TypeAlias = Callable[[Sequence[FaultNews]], None]
