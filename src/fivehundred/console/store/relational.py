@@ -104,7 +104,7 @@ class RelationalStore:
     # ---- pages and API
 
     def version(self) -> int:
-        return self._db.number("SELECT value FROM mark WHERE name = 'version'") or 0
+        return int(self._db.rows("SELECT value FROM mark WHERE name = 'version'")[0][0])
 
     def faults(self, query: FaultQuery, *, now: float) -> FaultPage:
         return reading.fault_page(self._db, query, now=now)

@@ -78,6 +78,12 @@ def migrations() -> list[tuple[int, str]]:
     return [(int(name[:4]), sql) for name, sql in found]
 
 
+def read_migration(dialect: str, number: int) -> str:
+    """What one database has of its own under that number; empty: the portable form serves."""
+    folder = files("fivehundred.console.store") / "migrations" / dialect
+    return next((f.read_text("utf-8") for f in folder.iterdir() if f.name.startswith(f"{number:04d}_")), "")
+
+
 @contextmanager
 def immediate(db: apsw.Connection) -> Iterator[None]:
     """A write transaction that takes its lock at the start, so that it never fails half way for want of it."""

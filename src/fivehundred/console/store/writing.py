@@ -50,6 +50,7 @@ class Writer:
         self._seen: dict[tuple[bytes, str], int] = {}  # (event id, project) -> fault
         self._seen_rows: list[tuple[Value, ...]] = []  # event is the number of its row in _event_rows, counted from 0
         self._event_rows: list[tuple[Value, ...]] = []  # without their ids
+        self._appended: tuple[int, int, float, int] | None = None  # bytes, events, now, segment
 
     def write(self, batch: Batch, *, now: float, within: Within | None = None) -> None:
         self._forget()
@@ -70,6 +71,11 @@ class Writer:
                 self._db.execute("UPDATE mark SET value = ? WHERE name = ?", (batch.offset, self._offset))
             if within is not None:
                 within([news for delta in self._sorted() if (news := self._news(delta)) is not None])
+            if self._appended:  # last: all writers add to the same row
+                self._db.execute(
+                    "UPDATE segment SET bytes = bytes + ?, events = events + ?, newest_at = ? WHERE id = ?",
+                    self._appended,
+                )
             self._db.changed()
         self._dictionaries.learn(now)
 
@@ -89,6 +95,8 @@ class Writer:
             first=delta.first,
             newest=delta.last,
             diagnosed=delta.diagnosed,
+            values=delta.values,
+            identities=delta.identities,
         )
 
     # ---- events
@@ -102,10 +110,7 @@ class Writer:
         self._save_keys()
         if self._event_rows:
             self._bodies.sync()
-            self._db.execute(
-                "UPDATE segment SET bytes = bytes + ?, events = events + ?, newest_at = ? WHERE id = ?",
-                (at - start, len(self._event_rows), now, segment),
-            )
+            self._appended = (at - start, len(self._event_rows), now, segment)
         ids = self._db.ids("event", len(self._event_rows))
         self._db.bulk("event", _event_columns, [(n, *row) for n, row in zip(ids, self._event_rows, strict=True)])
         seen = [(*row[:4], None if (n := row[4]) is None else ids[int(n)]) for row in self._seen_rows]
