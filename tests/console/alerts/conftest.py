@@ -23,6 +23,8 @@ class Hook:
     url: str = ""
     answers: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)  # of every answer
+    body: bytes = b"ok"  # of every answer
+    paths: list[str] = field(default_factory=list)
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -34,12 +36,13 @@ def hook() -> Iterator[Hook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             receiver.got.append((dict(self.headers), body))
+            receiver.paths.append(self.path)
             self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", "2")
+            self.send_header("content-length", str(len(receiver.body)))
             self.end_headers()
-            self.wfile.write(b"ok")
+            self.wfile.write(receiver.body)
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""
