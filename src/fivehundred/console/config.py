@@ -44,6 +44,10 @@ class Layout:
     def digest_lock(self) -> Path:
         return self.root / "digest.lock"
 
+    @property
+    def digest_marker(self) -> Path:
+        return self.root / "digest.marker"
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

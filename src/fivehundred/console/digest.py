@@ -2,7 +2,8 @@
 
 Each batch is one transaction together with the offset behind it, and only then is the spool told: a crash anywhere
 repeats a batch and never doubles it. A batch that cannot be written is halved until the bad record is alone; that one
-is set aside as malformed, and the rest goes on. What is in a record, and what becomes of it, stands beside in
+is set aside as malformed, and the rest goes on. So is a record that ends the process several times, and what takes too
+much of the processor. What is in a record, and what becomes of it, stands beside in
 ``digest_items`` and ``digest_event``.
 """
 
@@ -17,12 +18,16 @@ from pathlib import Path
 
 from fivehundred import limits
 from fivehundred.console.config import Layout
+from fivehundred.console.digest_deadline import Deadline, TooSlow
 from fivehundred.console.digest_event import Digester
 from fivehundred.console.digest_follow import follow
-from fivehundred.console.digest_items import doors, malformed, sort
+from fivehundred.console.digest_incidents import settle
+from fivehundred.console.digest_items import Found, doors, malformed, sort
+from fivehundred.console.digest_marker import Marker
 from fivehundred.console.spool.base import Received, SpoolReader
 from fivehundred.console.spool.segments import SegmentReader
 from fivehundred.console.store.base import Batch, FaultNews, Retention, Store, Tally, damaged_reason
+from fivehundred.console.store.nodes import Marks, Moved
 from fivehundred.console.store.sqlite import SqliteStore
 from fivehundred.console.store.triage import Triage
 
@@ -47,19 +52,21 @@ def run(data_dir: Path, stop: threading.Event, rules: Retention = Retention()) -
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
-        digest, deleting, waking = Digest(store, reader), _Deleting(store, rules), _Waking(store)
+        marker = Marker(layout.digest_marker)
+        digest, deleting, waking = Digest(store, reader, marker=marker), Deleting(store, rules), Waking(store)
         while not stop.is_set():
             busy = digest.step()
-            waking.step()
+            waking.step(busy)
             more = deleting.step(busy)
             if not busy and not more:
                 reader.wait(digest.offset, _idle_s)
+        marker.close()
     finally:
         reader.close()
         store.close()
 
 
-class _Deleting:
+class Deleting:
     """Retention between batches."""
 
     def __init__(self, store: Store, rules: Retention) -> None:
@@ -77,32 +84,42 @@ class _Deleting:
             return False
 
 
-class _Waking:
-    """Muted faults whose time is over, looked for now and then."""
+class Waking:
+    """Muted faults and incidents whose time is over, looked for now and then."""
 
     def __init__(self, store: Store) -> None:
-        self._desk = Triage(store.database)
+        self._database = store.database
         self._next_at = 0.0
 
-    def step(self) -> None:
+    def step(self, busy: bool) -> None:
         now = time.time()
         if now < self._next_at:
             return
         self._next_at = now + _wake_again_s
         try:
-            self._desk.wake(now=now)
-        except Exception:  # the edge: what cannot be woken now is woken later
-            log.exception("muted faults could not be opened again; it is tried in %s s", _wake_again_s)
+            Triage(self._database).wake(now=now)
+            if not busy:
+                settle(self._database, now=now)
+        except Exception:  # the edge: what time brings about is brought about later
+            log.exception("muted faults or incidents could not be changed; it is tried in %s s", _wake_again_s)
 
 
 class Digest:
-    """One store, one reader of the spool, and what grouping has learned."""
+    """One store, one reader of the spool, and what grouping has learned.
 
-    def __init__(self, store: Store, reader: SpoolReader) -> None:
+    ``mark`` holds the offset where several workers share a store; without it the store itself does.
+    """
+
+    def __init__(
+        self, store: Store, reader: SpoolReader, *, mark: Marks | None = None, marker: Marker | None = None
+    ) -> None:
         self._store = store
         self._reader = reader
+        self._mark = mark
+        self._marker = marker
+        self._deadline = Deadline()
         self._digester = Digester(store)
-        self.offset = store.offset()
+        self.offset = mark.place() if mark is not None else store.offset()
         self._damage_told = 0
 
     def step(self) -> bool:
@@ -112,54 +129,135 @@ class Digest:
         )
         if not records:
             return False
-        self._write(records)
-        self._reader.commit(self.offset)
+        if self._marker is not None:
+            records = self._careful(records, self._marker)
+        if records and self._write(records):
+            self._reader.commit(self.offset)
         return True
 
-    def _write(self, records: Records) -> None:
-        """All of the records, in as few transactions as the store will take them."""
+    def _careful(self, records: Records, marker: Marker) -> Records:
+        """Up to what was in hand when the last process died; that one goes alone, and the third time not at all."""
+        suspect = marker.suspect
+        at = next((n for n, (offset, _) in enumerate(records) if suspect and offset == suspect.first), None)
+        if at is None:
+            return records
+        if at > 0:
+            return records[:at]
+        offset, record = records[0]
+        if marker.is_poison(offset):
+            log.error("a record of project %s took %s processes with it and is set aside", record.project, _deaths)
+            if self._set_aside(records[0], f"reading it ended the digest process {_deaths} times"):
+                marker.acquit(offset)
+                self._reader.commit(self.offset)
+            return ()
+        return records[: marker.records_max(offset, len(records))]
+
+    def _write(self, records: Records) -> bool:
+        """All of the records, in as few transactions as the store will take them. False: the store is ill."""
         try:
-            now = time.time()
-            self._store.write(self._batch(records), now=now, within=lambda news: self._follow(news, now))
-            self._digester.sieve.forget()
-            self.offset = records[-1][0]
-            self._damage_told = self._reader.damaged
+            self._store_batch(self._batch(records), records[-1][0], follows=True)
+        except Moved as e:
+            log.warning("%s; read again from there", e)
+            self._begin_again()
+            return False
         except Exception:  # the edge: whatever one record can provoke must not stop the others
             self._digester.forget()
+            if not self._store_answers():
+                return False
             if len(records) > 1:
                 log.exception("a batch of %s records failed and is halved", len(records))
                 middle = len(records) // 2
-                self._write(records[:middle])
-                self._write(records[middle:])
-            else:
-                self._set_aside(records[0])
+                return self._write(records[:middle]) and self._write(records[middle:])
+            log.exception("a record failed alone and is set aside as malformed")
+            return self._set_aside(records[0], "the Console failed on it; its log says how")
+        self._damage_told = self._reader.damaged
+        return True
 
-    def _follow(self, news: Sequence[FaultNews], now: float) -> None:
-        follow(self._store.database, news, now=now)
-        self._digester.sieve.save(now=now)
+    def _store_batch(self, batch: Batch, offset: str, *, follows: bool) -> None:
+        now = time.time()
+        if self._mark is None:
+            batch.offset = offset
+
+        def within(news: Sequence[FaultNews]) -> None:
+            if follows:
+                follow(self._store.database, news, now=now)
+            if self._mark is not None:
+                self._mark.move(self.offset, offset)
+
+        self._store.write(batch, now=now, within=within)
+        self.offset = offset
+        if self._marker is not None:
+            self._marker.leave()
+            self._marker.acquit(offset)
 
     def _batch(self, records: Records) -> Batch:
-        batch = Batch(offset=records[-1][0])
+        batch = Batch()
         for offset, record in records:
-            for found in sort(record, offset, batch):
-                self._digester.digest(found, batch)
+            if self._marker is not None:
+                self._marker.enter(offset)
+            self._read(record, offset, batch)
         self._digester.learned(batch)
         damaged = self._reader.damaged - self._damage_told
         if damaged > 0:  # whose records they were is not known any more
             batch.tallies.append(Tally("", "dropped", "record", damaged_reason, "", damaged))
+        if self._marker is not None:
+            self._marker.enter(records[0][0], len(records))
         return batch
 
-    def _set_aside(self, pair: tuple[str, Received]) -> None:
+    def _read(self, record: Received, offset: str, batch: Batch) -> None:
+        events = 0
+        try:
+            with self._deadline.record():
+                for found in sort(record, offset, batch):
+                    self._read_event(found, batch)
+                    events += 1
+        except TooSlow:
+            spent = f"reading it took over {limits.digest_record_cpu_s_max:g} s of processor time"
+            log.warning("a record of project %s was given up after %s events: %s", record.project, events, spent)
+            batch.malformed.append(malformed(record, offset, _rest, f"{spent}; its first {events} events were kept"))
+
+    def _read_event(self, found: Found, batch: Batch) -> None:
+        try:
+            with self._deadline.event():
+                self._digester.digest(found, batch)
+        except TooSlow:
+            if self._deadline.is_over():
+                raise
+            spent = f"reading it took over {limits.digest_event_cpu_s_max:g} s of processor time"
+            log.warning("an event of project %s was given up: %s", found.record.project, spent)
+            made = malformed(found.record, found.offset, found.number, spent, found.payload, found.event_id)
+            batch.malformed.append(made)
+
+    def _set_aside(self, pair: tuple[str, Received], reason: str) -> bool:
         """The one record that fails alone: kept as received. When that fails too, it is the store that is ill."""
         offset, record = pair
-        log.exception("a record failed alone and is set aside as malformed")
-        reason = "the Console failed on it; its log says how, and that is a defect worth reporting"
-        while True:
-            try:
-                self._store.write(Batch(offset, malformed=[malformed(record, offset, 0, reason)]), now=time.time())
-            except Exception:  # the edge: a full disk or a lock passes; losing the record would not
-                log.exception("the store takes nothing; tried again in %s s", _retry_s)
-                time.sleep(_retry_s)
-            else:
-                self.offset = offset
-                return
+        try:
+            aside = malformed(record, offset, 0, f"{reason}: a defect worth reporting")
+            self._store_batch(Batch(malformed=[aside]), offset, follows=False)
+        except Moved:
+            self._begin_again()
+        except Exception:  # the edge: a full disk or a lock passes; losing the record would not
+            log.exception("the store takes nothing; tried again in %s s", _retry_s)
+            time.sleep(_retry_s)
+        else:
+            return True
+        return False
+
+    def _store_answers(self) -> bool:
+        """False, after a while, when it is the store that failed and not a record: a database that restarts."""
+        try:
+            self._store.version()
+        except Exception as e:  # the edge: whatever it is, the records wait
+            log.error("the store does not answer (%s: %s); tried again in %s s", type(e).__name__, e, _retry_s)
+            time.sleep(_retry_s)
+            return False
+        return True
+
+    def _begin_again(self) -> None:
+        self._digester.forget()
+        if self._mark is not None:
+            self.offset = self._mark.place()
+
+
+_deaths = limits.digest_deaths_max
+_rest = 1_000_000  # the number, among the items of a record, of what was not read: makes an id of its own

@@ -1,0 +1,72 @@
+"""How long one record or event may keep the processor: a hostile one must not hold up all the others.
+
+Measured in processor time of the process, so that a busy machine accuses nobody. Works in the main thread, where Python
+runs signal handlers; elsewhere (tests, tools) it measures nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from fivehundred import limits
+
+
+class TooSlow(BaseException):
+    """Not an Exception: what handles the failure of one event must not take it for one."""
+
+
+class Deadline:
+    """One record after the other, and within it one event after the other."""
+
+    def __init__(self) -> None:
+        self._works = threading.current_thread() is threading.main_thread()
+        self._armed = False  # a signal that was on its way when the time was stopped means nothing any more
+        self._record_until = 0.0
+        if self._works:
+            signal.signal(signal.SIGPROF, self._expired)
+
+    @contextmanager
+    def record(self) -> Iterator[None]:
+        """Raises TooSlow."""
+        self._record_until = time.process_time() + limits.digest_record_cpu_s_max
+        try:
+            self._arm(limits.digest_record_cpu_s_max)
+            yield
+        finally:
+            self._armed = False
+            self._set(0)
+
+    @contextmanager
+    def event(self) -> Iterator[None]:
+        """Within ``record``. Raises TooSlow."""
+        try:
+            self._arm(min(self._left(), limits.digest_event_cpu_s_max))
+            yield
+        finally:
+            self._arm(self._left())
+
+    def is_over(self) -> bool:
+        """The record's own time is up, and not only an event's."""
+        return self._works and time.process_time() >= self._record_until
+
+    def _left(self) -> float:
+        return max(0.001, self._record_until - time.process_time())
+
+    def _arm(self, seconds: float) -> None:
+        self._armed = False
+        self._set(seconds)
+        self._armed = True
+
+    def _set(self, seconds: float) -> None:
+        if self._works:
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+
+    def _expired(self, number: int, frame: FrameType | None) -> None:
+        if self._armed:
+            self._armed = False
+            raise TooSlow
