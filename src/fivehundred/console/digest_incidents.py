@@ -25,6 +25,7 @@ def follow(database: Database, news: Sequence[FaultNews]) -> list[IncidentNews]:
     if not news:
         return []
     desk = Incidents(database)
+    database.lock(["incidents"])  # two workers that see the same outage must not open it twice
     at = desk.record(news, keep_s=_keep_s)
     known = desk.known(since=at - incidents.again_s)
     signals = desk.signals(known, at=at, window_s=incidents.window_s)

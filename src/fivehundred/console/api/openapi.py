@@ -7,7 +7,7 @@ from typing import Any
 
 import fivehundred
 from fivehundred import limits
-from fivehundred.console.api import schema, shapes
+from fivehundred.console.api import incidents, schema, shapes
 from fivehundred.console.web import search
 
 Schema = schema.Schema
@@ -33,7 +33,9 @@ def document(public_url: str) -> dict[str, Any]:
                 shapes.EventAnswer,
                 shapes.ProjectList,
                 shapes.StatsAnswer,
-                shapes.IncidentList,
+                incidents.IncidentList,
+                incidents.IncidentAnswer,
+                incidents.IncidentChange,
                 shapes.StateChange,
                 shapes.ManyStates,
                 shapes.Changed,
@@ -52,6 +54,8 @@ def _paths() -> dict[str, Any]:
     order = _in_query("order", {"enum": list(search.orders)}, "the highest first; impact is the default")
     hours = _in_query("hours", {"type": "integer", "minimum": 1, "maximum": limits.stats_hours_max}, "how far back")
     project = _in_query("project", {"type": "string"}, "the number of a project; all when missing")
+    incident = _in_path("incident", {"type": "integer", "minimum": 1}, "the number of the incident")
+    state = _in_query("state", {"enum": ["open", "resolved"]}, "only those; all when missing")
     return {
         "/openapi.json": {"get": _get("this document", None)},
         "/faults": {
@@ -66,7 +70,11 @@ def _paths() -> dict[str, Any]:
         "/events/{event_id}": {"get": _get("one event by its reference", "EventAnswer", event)},
         "/projects": {"get": _get("projects and their DSNs", "ProjectList")},
         "/stats": {"get": _get("figures, losses and backlog", "StatsAnswer", hours, project)},
-        "/incidents": {"get": _get("incidents; this version opens none, so the list is empty", "IncidentList")},
+        "/incidents": {"get": _get("incidents, the newest first", "IncidentList", state, project, cursor, limit)},
+        "/incidents/{incident}": {
+            "get": _get("one incident with its faults and its blast radius", "IncidentAnswer", incident),
+            "patch": _patch("acknowledge or resolve an incident", "IncidentChange", "IncidentAnswer", incident),
+        },
     }
 
 

@@ -104,23 +104,6 @@ class StatsAnswer(Stats):
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    """A span of time in which faults fail beyond normal."""
-
-    id: int
-    state: str
-    sentence: str
-    opened_at: float
-    resolved_at: float | None
-    faults: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentList:
-    incidents: tuple[Incident, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class StateChange:
     """What is sent to change the state of faults."""
 

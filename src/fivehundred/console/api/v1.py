@@ -20,10 +20,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from fivehundred import limits
-from fivehundred.console.api import openapi, shapes
+from fivehundred.console.api import incidents, openapi, shapes
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import BadCursor, NotFound, Order, Tally
-from fivehundred.console.web import edge, forms, search
+from fivehundred.console.web import actor, edge, forms, search
 
 Reader: TypeAlias = Callable[[Request], object]
 Changer: TypeAlias = Callable[[Request, bytes], object]
@@ -31,7 +31,7 @@ Changer: TypeAlias = Callable[[Request, bytes], object]
 
 def routes(site: Site) -> list[BaseRoute]:
     """One mount: inside it every answer is JSON, whatever is asked for."""
-    api = Api(site)
+    api, incident = Api(site), incidents.IncidentApi(site)
     inner = [
         Route("/openapi.json", _reads(lambda _: openapi.document(site.public_url))),
         Route("/faults", _reads(api.faults, "query", "order", "cursor", "limit"), methods=["GET"]),
@@ -42,7 +42,9 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/events/{event_id}", _reads(api.event)),
         Route("/projects", _reads(api.projects)),
         Route("/stats", _reads(api.stats, "hours", "project")),
-        Route("/incidents", _reads(lambda _: shapes.IncidentList(()))),
+        Route("/incidents", _reads(incident.list, "state", "project", "cursor", "limit")),
+        Route("/incidents/{incident:int}", _reads(incident.one), methods=["GET"]),
+        Route("/incidents/{incident:int}", _changes(api.change_incident), methods=["PATCH"]),
     ]
     return [Mount("/api/v1", app=Starlette(routes=inner, exception_handlers={HTTPException: _refused}))]
 
@@ -114,6 +116,10 @@ class Api:
         if any(not 0 < f < 2**63 for f in sent.faults):
             raise HTTPException(422, "the number of a fault is a positive integer; nothing was changed")
         return shapes.Changed(self._site.store().set_state(sent.faults, sent.state, by="API", now=time.time()))
+
+    def change_incident(self, request: Request, body: bytes) -> incidents.IncidentAnswer:
+        sent = _decoded(body, incidents.IncidentChange)
+        return incidents.IncidentApi(self._site).change(request, sent, by=actor.actor(request).name)
 
 
 # ---- the edge ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, TypeAlias
 
 from fivehundred import limits
@@ -470,8 +470,8 @@ class Incidents:
 
 
 def _incident(row: tuple[Any, ...], faults: Iterable[int], projects: Iterable[str], users: int) -> Incident:
-    *values, events = row
-    return Incident(*values, events=events, faults=tuple(faults), projects=tuple(projects), users=users)
+    values: dict[str, Any] = {f.name: value for f, value in zip(fields(Incident), row, strict=False)}
+    return Incident(**values, faults=tuple(faults), projects=tuple(projects), users=users)
 
 
 twin_tag: Final = "exception_group"  # of events that are the leaves of one exception group: the id of the first
