@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Final
 
 from fivehundred import __version__, limits, scrub
-from fivehundred.event import Event, ExceptionItem, Frame, Json, Mechanism, Sdk, context_name, new_id
+from fivehundred.event import Event, ExceptionItem, Frame, Json, Mechanism, Sdk, clean, context_name, new_id
 from fivehundred.guard import crumbs, facts, statements, user
-from fivehundred.guard.flight import current
+from fivehundred.guard.flight import Job, current
 from fivehundred.guard.frames import stacks_of, walked, with_locals
 from fivehundred.guard.incoming import request_of, trace_of
 from fivehundred.guard.message import message
@@ -56,6 +56,8 @@ def capture(exc: BaseException | None, parts: RequestParts | None, about: About,
     flight = current()
     if flight is not None:
         event.user = flight.user or user.of(parts)
+        if flight.job is not None:
+            _add_job(event, flight.job, r)
         if flight.statements and not slim:
             ours["sql"] = statements.told(flight.statements, ours.get("sql"))
     if not slim:
@@ -65,6 +67,23 @@ def capture(exc: BaseException | None, parts: RequestParts | None, about: About,
         ours["cut"] = dict(r.cut)
     event.contexts[context_name] = ours
     return event
+
+
+def _add_job(event: Event, job: Job, r: Renderer) -> None:
+    """Arguments are rendered as locals are: structurally, bounded, and without what a name calls secret."""
+    event.transaction = clean(job.name[: limits.name_chars_max])
+    event.tags = {"job.system": job.system, "job.queue": clean(job.queue[: limits.tag_chars_max])}
+    found: dict[str, Json] = {
+        "system": job.system,
+        "name": event.transaction,
+        "id": clean(job.id[: limits.tag_chars_max]),
+        "queue": clean(job.queue[: limits.tag_chars_max]),
+        "attempt": job.attempt,
+    }
+    for name, value in (("args", job.args), ("kwargs", job.kwargs)):
+        if value is not None and value != () and value != {}:
+            found[name] = r.local(name, value)
+    event.contexts["job"] = found
 
 
 def _blank(about: About) -> Event:

@@ -7,7 +7,7 @@ application may name its user; a failure that the application handles itself is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fivehundred import limits
@@ -36,10 +36,23 @@ class Statement(NamedTuple):
     ok: bool
 
 
+class Job(NamedTuple):
+    """What a queue runs: Celery's task, RQ's job."""
+
+    system: str
+    name: str
+    id: str
+    queue: str
+    args: object = ()
+    kwargs: object = None
+    attempt: int = 1  # the first is 1
+
+
 class Flight:
-    """One request (or job). What most requests never have stays on the class."""
+    """One request or job. What most requests never have stays on the class."""
 
     parts: Callable[[], RequestParts] | None = None  # the request as an event shows it, made when something fails
+    job: Job | None = None
     user: User | None = None
     statements: list[Statement] | None = None
     slots: Slots | None = None
@@ -58,7 +71,7 @@ class Flight:
 
     def end(self) -> None:
         """The request is over; a second time does nothing. The context may live on and keeps no request alive."""
-        self.parts = None
+        self.parts = self.job = None
         if self.slots is not None:
             self.slots.give_back(self.slot)
             self.slots = None
@@ -73,6 +86,24 @@ def begin() -> Flight:
     flight = Flight()
     _flight.set(flight)
     return flight
+
+
+def begin_job(job: Job) -> Token[Flight | None]:
+    """A job may run inside of a request (Celery's eager mode): ``back`` gives that its flight again."""
+    flight = Flight()
+    flight.job = job
+    return _flight.set(flight)
+
+
+def back(token: Token[Flight | None]) -> None:
+    """After a job. Its context may have been left meanwhile (a greenlet, a time limit): then nothing is running."""
+    flight = current()
+    if flight is not None:
+        flight.end()
+    try:
+        _flight.reset(token)
+    except ValueError:
+        _flight.set(None)
 
 
 def request_now() -> RequestParts | None:

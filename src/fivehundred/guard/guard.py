@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fivehundred import limits
 from fivehundred.event import Event, context_name, new_id, parse
 from fivehundred.event_wire import to_wire
-from fivehundred.guard import config, crumbs, deaths, log, once, user
+from fivehundred.guard import config, crumbs, deaths, hooks, log, once, user
 from fivehundred.guard.capture import About, capture
 from fivehundred.guard.encode import encoded
 from fivehundred.guard.faults import Faults
@@ -97,6 +97,8 @@ class Guard:
                 self._shipper.start()
         self.flights = Slots(folder, _told(self.about), self._first_request, deaths.stop_watching)
         crumbs.install()
+        if self._shipper is not None:
+            hooks.install(self)
         _warm_up(self.about)
 
     # ---- the application's way in ----
@@ -126,6 +128,51 @@ class Guard:
 
         return install(self, app)
 
+    def celery(self, app: Any, *, retries: bool = False) -> Any:
+        from fivehundred.guard.celery import install
+
+        return install(self, app, retries=retries)
+
+    def quart(self, app: Any) -> Any:
+        from fivehundred.guard.quart import install
+
+        return install(self, app)
+
+    def litestar(self, app: Any) -> Any:
+        from fivehundred.guard.litestar import install
+
+        return install(self, app)
+
+    def falcon(self, app: Any) -> Any:
+        from fivehundred.guard.falcon import install
+
+        return install(self, app)
+
+    def aiohttp(self, app: Any) -> Any:
+        from fivehundred.guard.aiohttp import install
+
+        return install(self, app)
+
+    def sanic(self, app: Any) -> Any:
+        from fivehundred.guard.sanic import install
+
+        return install(self, app)
+
+    def tornado(self, app: Any) -> Any:
+        from fivehundred.guard.tornado import install
+
+        return install(self, app)
+
+    def bottle(self, app: Any) -> Any:
+        from fivehundred.guard.bottle import install
+
+        return install(self, app)
+
+    def pyramid(self, app: Any) -> Any:
+        from fivehundred.guard.pyramid import install
+
+        return install(self, app)
+
     def begin(self, method: str = "", path: str = "") -> Flight:
         """A request starts: its crumbs, statements and user are told from those of others, and a process that dies
         in the middle of it leaves word. For integrations, which say ``end()`` on what they get; a microsecond."""
@@ -136,6 +183,10 @@ class Guard:
         flight = current()
         if flight is not None:
             flight.user = user.named(id, name, email)
+
+    def watch_loop(self, loop: Any) -> None:
+        """An asyncio loop with an exception handler of its own; the default one's failures are seen anyhow."""
+        hooks.watch_loop(self, loop)
 
     def watch(self, pool: object, name: str = "") -> None:
         """A connection pool (or SQLAlchemy engine) whose state is worth knowing when something fails."""
@@ -187,6 +238,7 @@ class Guard:
         """Ends the threads. What is not delivered stays in the spool for the next process."""
         if self._shipper is not None:
             self._shipper.close()
+        hooks.remove(self)
         self._observer.close()
         if self.flights.path is not None:
             deaths.end_of_watch(self.flights.path)

@@ -25,6 +25,10 @@ class Seen(NamedTuple):
     caller: tuple[int, CodeType] | None  # the frame above that one: where the same flight comes by next
     at: float
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """An exception that is sent to another process or copied goes without this: tracebacks cannot be pickled."""
+        return str, (self.reference,)
+
 
 def remember(exc: BaseException, reference: str) -> None:
     head: TracebackType | None = _traceback_of(exc)
