@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -152,6 +153,11 @@ class Strict(HTMLParser):
             "br",
             "noscript",
             "article",
+            "textarea",
+            "datalist",
+            "option",
+            "select",
+            "label",
         ]
     )
 
@@ -169,6 +175,9 @@ def check_everything(face: Face, event: str) -> None:
     stored = face.store().event(event)
     paths = ["/", "/faults?q=is:any", f"/faults/{stored.summary.fault}", f"/events/{event}", "/losses"]
     paths.append(f"/faults/{stored.summary.fault}/events")
+    paths += ["/releases", "/routes", "/projects/1", "/settings/owners?event=%231", "/settings/filters?event=%231"]
+    for listed in ("/releases", "/routes"):
+        paths += [unescape(url) for url in re.findall(r'href="(/(?:release|route)\?[^"]*)"', face.page(listed))]
     for path in paths:
         page = face.page(path)
         Strict().feed(page)

@@ -24,6 +24,7 @@ from fivehundred.console.store.base import (
     Tally,
 )
 from fivehundred.console.store.database import Database, Value
+from fivehundred.console.store.words import condition
 from fivehundred.diagnosis.model import Diagnosis
 
 _FAULT: Final = (
@@ -48,8 +49,8 @@ _ORDERS: Final[dict[Order, str]] = {
 
 
 def fault_page(db: Database, query: FaultQuery, *, now: float) -> FaultPage:
-    where, values = _conditions(query, now)
-    total = db.number(f"SELECT count(*) FROM fault WHERE {where}", values) or 0  # noqa: S608 - our own words only
+    where, values = _conditions(db, query, now)
+    total = fault_count(db, query, now=now)
     order = _ORDERS[query.order]
     if query.cursor:
         where += f" AND ({order}, id) < (?, ?)"
@@ -61,6 +62,12 @@ def fault_page(db: Database, query: FaultQuery, *, now: float) -> FaultPage:
     following = f"{query.order}:{page[-1][0]!r}:{page[-1][1]}" if len(found) > limit else ""
     trends = _trends(db, [row[1] for row in page], now)
     return FaultPage(tuple(_fault(row[2:], trends[row[1]]) for row in page), following, total)
+
+
+def fault_count(db: Database, query: FaultQuery, *, now: float) -> int:
+    """How many match, for the tabs of a list."""
+    where, values = _conditions(db, query, now)
+    return db.number(f"SELECT count(*) FROM fault WHERE {where}", values) or 0  # noqa: S608 - our own words only
 
 
 def fault_detail(db: Database, fault: int, *, now: float) -> FaultDetail:
@@ -82,7 +89,7 @@ def fault_detail(db: Database, fault: int, *, now: float) -> FaultDetail:
     )
 
 
-def _conditions(query: FaultQuery, now: float) -> tuple[str, list[Value]]:
+def _conditions(db: Database, query: FaultQuery, now: float) -> tuple[str, list[Value]]:
     where, values = ["1 = 1"], list[Value]()
     for name, value in (("project", query.project), ("state", query.state), ("cause", query.cause)):
         if value is not None:
@@ -91,9 +98,10 @@ def _conditions(query: FaultQuery, now: float) -> tuple[str, list[Value]]:
     more, theirs = narrowing.conditions(query, now=now)
     where += more
     values += theirs
-    for word in query.text.casefold().split()[:8]:
-        where.append("instr(search, ?) > 0")
-        values.append(word[:200])
+    for word in query.text.split()[:8]:
+        found, value = condition(db, word[:200])
+        where.append(found)
+        values.append(value)
     return " AND ".join(where), values
 
 

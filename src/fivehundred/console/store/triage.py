@@ -119,7 +119,7 @@ class Triage:
         changed = 0
         with self._db.transaction():
             for fault in faults:
-                named = release or self._newest_release(fault)
+                named = release or self._release_of(fault)
                 words = f"resolved in {named}" if fixed_in == "this" else f"resolved in the release after {named}"
                 depends: dict[str, Value] = {"resolved_in": named, "resolved_next": int(fixed_in == "next")}
                 changed += self.set_state([fault], "resolved", by=by, now=now, words=words, **depends)
@@ -216,10 +216,23 @@ class Triage:
 
     def owners(self) -> list[str]:
         """Names that faults are assigned to, for a list of suggestions."""
-        return [
-            row[0]
-            for row in self._db.rows("SELECT DISTINCT owner FROM triage WHERE owner <> '' ORDER BY owner LIMIT 200")
-        ]
+        return [owner.name for owner in self.known_owners()]
+
+    def known_owners(self) -> list[Owner]:
+        sql = (
+            "SELECT owner, owner_kind, owner_id FROM triage WHERE owner <> ''"
+            " GROUP BY owner, owner_kind, owner_id ORDER BY owner LIMIT 200"
+        )
+        return [Owner(*row) for row in self._db.rows(sql)]
+
+    def newest_release(self, project: str) -> str:
+        """By when it was first seen; empty when the project names none."""
+        sql = (
+            "SELECT value FROM project_value WHERE project = ? AND name = 'release'"
+            " ORDER BY first_seen DESC, value DESC LIMIT 1"
+        )
+        found = self._db.rows(sql, (project,))
+        return str(found[0][0]) if found else ""
 
     # ---- what happens by itself
 
@@ -290,18 +303,15 @@ class Triage:
         known = self.of([fault])[fault]  # exists: its state was just read
         return bool(known.resolved_in) or (known.mute_until, known.mute_events, known.mute_users) != (None,) * 3
 
-    def _newest_release(self, fault: int) -> str:
-        found = self._db.rows(
-            "SELECT v.value FROM project_value v JOIN fault f ON f.project = v.project WHERE f.id = ?"
-            " AND v.name = 'release' ORDER BY v.first_seen DESC, v.value DESC LIMIT 1",
-            (fault,),
-        )
-        if not found:
+    def _release_of(self, fault: int) -> str:
+        found = self._db.rows("SELECT project FROM fault WHERE id = ?", (fault,))
+        release = self.newest_release(found[0][0]) if found else ""
+        if found and not release:
             raise TriageRefused(
                 f"the project of fault {fault} has no release yet: set one in the application"
                 ' (Guard(release="2.4.0")), or resolve without naming a release'
             )
-        return str(found[0][0])
+        return release
 
 
 _columns: Final = (

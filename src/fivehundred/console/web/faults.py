@@ -1,7 +1,11 @@
-"""The list of faults, one fault's page, its Markdown, and the changes of state that both offer."""
+"""The list of faults, one fault's page, its Markdown, and what could come next in a search line.
+
+What people do with faults is in ``triage``.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,17 +17,23 @@ from starlette.routing import Route
 
 from fivehundred import limits
 from fivehundred.console.site import Site
+from fivehundred.console.store import reading
 from fivehundred.console.store.base import (
     EventSummary,
+    Fault,
     FaultDetail,
     FaultState,
     NotFound,
     Order,
-    Project,
     Store,
     StoredEvent,
 )
-from fivehundred.console.web import copies, edge, render, search
+from fivehundred.console.store.triage import Triage, Triaged
+from fivehundred.console.store.views import Views
+from fivehundred.console.web import copies, edge, render, search, triage
+from fivehundred.console.web.actor import actor
+from fivehundred.console.web.incidents import context_of
+from fivehundred.console.web.suggest import suggestions
 from fivehundred.console.web.view import event_view
 
 order_names: dict[Order, str] = {
@@ -33,8 +43,13 @@ order_names: dict[Order, str] = {
     "events": "events",
     "users": "users",
 }
-tab_names: dict[search.State, str] = {"open": "Open", "muted": "Muted", "resolved": "Resolved", "any": "All"}
-_ACTS: dict[str, FaultState] = {"resolve": "resolved", "mute": "muted", "reopen": "open"}
+tab_names: dict[search.State, str] = {
+    "review": "For review",
+    "open": "Open",
+    "muted": "Muted",
+    "resolved": "Resolved",
+    "any": "All",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,7 @@ def routes(site: Site) -> list[Route]:
     faults = Faults(site)
     return [
         Route("/faults", edge.page(faults.list)),
-        Route("/faults/state", edge.post(faults.change), methods=["POST"]),
+        Route("/faults/suggest", edge.page(faults.suggest)),
         Route("/faults/{fault:int}.md", edge.page(faults.markdown)),
         Route("/faults/{fault:int}", edge.page(faults.show)),
         Route("/faults/{fault:int}/events", edge.page(faults.events)),
@@ -62,54 +77,81 @@ class Faults:
 
     def list(self, request: Request) -> Response:
         store = self._site.store()
-        line = request.query_params.get("q", "")
+        line, now, who = request.query_params.get("q", ""), time.time(), actor(request)
         found = _jump(store, line)
         if found:
             return RedirectResponse(found, 303, render.headers)
         projects = store.projects()
         asked = search.parse(line, projects)
         order: Order = next((o for o in search.orders if o == request.query_params.get("order")), "impact")
-        query = asked.query(order=order, cursor=request.query_params.get("cursor", ""), limit=limits.rows_max)
-        shown = store.faults(query, now=time.time())
+        cursor = request.query_params.get("cursor", "")
+        query = asked.query(order=order, cursor=cursor, limit=limits.rows_max, me=who.names)
+        shown = store.faults(query, now=now)
+        desk = Triage(store.database)
         values = {
             "nav": "faults",
             "line": line,
             "asked": asked,
             "reference": search.reference(line),
-            "tabs": _tabs(store, asked, order, shown.total),
+            "tabs": _tabs(store, asked, order, shown.total, who.names),
             "orders": [(name, words, _link(asked.spelled, name), name == order) for name, words in order_names.items()],
             "order": order,
             "faults": shown.faults,
+            "triaged": desk.of([f.id for f in shown.faults]),
+            "now": now,
             "total": shown.total,
             "older": _link(asked.spelled, order, shown.next) if shown.next else "",
             "newest": _link(asked.spelled, order) if query.cursor else "",
             "projects": {p.id: p.name for p in projects},
-            "filters": _filters(asked, projects, order),
-            "acts": _acts("resolved" if asked.state == "resolved" else "muted" if asked.state == "muted" else "open"),
+            "filters": _filters(asked, {p.id: p.name for p in projects}, order),
+            "views": [(v, _link(v.line, _order(v.order))) for v in Views(store.database).views(who.id)],
+            "may_own": who.id is not None,
+            "acts": triage.acts_on(
+                _state_of(asked.state), release=_newest(desk, shown.faults), owners=desk.known_owners(), who=who
+            ),
         }
         return render.page(request, "faults.html", values)
 
-    def show(self, request: Request) -> Response:
+    def suggest(self, request: Request) -> Response:
+        """Lines that the search box offers; JSON for the pages' script."""
         store = self._site.store()
-        detail = store.fault(edge.fault_of(request), now=time.time())
+        found = suggestions(request.query_params.get("q", ""), store.database, store.projects())
+        return render.plain(request, json.dumps(found), kind="application/json")
+
+    def show(self, request: Request) -> Response:
+        store, now, who = self._site.store(), time.time(), actor(request)
+        detail = store.fault(edge.fault_of(request), now=now)
+        fault, desk = detail.fault, Triage(store.database)
+        triaged = desk.of([fault.id])[fault.id]
         stored = newest(store, detail)
-        recent, _ = store.events(detail.fault.id, project=None, cursor="", limit=8)
+        recent, _ = store.events(fault.id, project=None, cursor="", limit=8)
         projects = {p.id: p.name for p in store.projects()}
+        acts = triage.acts_on(
+            fault.state, release=desk.newest_release(fault.project), owners=desk.known_owners(), who=who
+        )
         values = {
             "nav": "faults",
             "line": "",
-            "fault": detail.fault,
+            "fault": fault,
             "detail": detail,
             "diagnosis": detail.diagnosis,
+            "triaged": triaged,
+            "until": triage.until_words(triaged, fault, now),
+            "conversation": desk.conversation(fault.id, limit=60),
+            "now": now,
             "view": event_view(stored) if stored else None,
             "stored": stored,
             "events": recent,
             "marks": _marks(detail),
-            "project": projects.get(detail.fault.project, detail.fault.project),
-            "acts": _acts(detail.fault.state),
-            "link": f"{self._site.public_url}/faults/{detail.fault.id}",
+            "context": context_of(self._site, detail),
+            "project": projects.get(fault.project, fault.project),
+            "acts": acts,
+            "link": f"{self._site.public_url}/faults/{fault.id}",
         }
-        return render.page(request, "fault.html", values)
+        answer = render.page(request, "fault.html", values)
+        if _unseen(triaged, detail) and request.method == "GET" and "x-live" not in request.headers:
+            desk.review([fault.id], now=now)  # opened by somebody: it leaves the list of what is for review
+        return answer
 
     def markdown(self, request: Request) -> Response:
         store = self._site.store()
@@ -125,17 +167,6 @@ class Faults:
         older = f"/faults/{fault.id}/events?{urlencode({'cursor': after})}" if after else ""
         values = {"nav": "faults", "line": "", "fault": fault, "events": events, "older": older, "cursor": cursor}
         return render.page(request, "events.html", values)
-
-    def change(self, request: Request, fields: edge.Fields) -> Response:
-        """Resolve, mute or reopen one or many faults."""
-        state = _ACTS.get(fields.get("act", [""])[0])
-        numbers = [int(n) for n in fields.get("fault", []) if n.isascii() and n.isdecimal() and len(n) < 16]
-        if state is None:
-            return edge.problem(request, 400, "Nothing was changed", "The act is one of resolve, mute, reopen.")
-        if not numbers:
-            return edge.problem(request, 400, "Nothing was changed", "Select at least one fault first.")
-        self._site.store().set_state(numbers[: limits.rows_max * 4], state, by="a person", now=time.time())
-        return edge.back(fields)
 
 
 def newest(store: Store, detail: FaultDetail) -> StoredEvent | None:
@@ -173,44 +204,43 @@ def _link(line: str, order: Order, cursor: str = "") -> str:
     return f"/faults?{query}" if query else "/faults"
 
 
-def _tabs(store: Store, asked: search.Search, order: Order, total: int) -> list[Tab]:
+def _tabs(store: Store, asked: search.Search, order: Order, total: int, me: tuple[str, ...]) -> list[Tab]:
     tabs: list[Tab] = []
     for state, name in tab_names.items():
         count: int | None = total
         if state != asked.state:
-            count = None if state == "any" else _count(store, asked, state)
+            query = replace(asked, state=state).query(limit=1, me=me)
+            database, now = store.database, time.time()
+            count = None if state == "any" else reading.fault_count(database, query, now=now)
         tabs.append(Tab(name, _link(asked.with_state(state), order), count, state == asked.state))
     return tabs
 
 
-def _count(store: Store, asked: search.Search, state: FaultState) -> int:
-    return store.faults(replace(asked.query(limit=1), state=state), now=time.time()).total
+def _order(name: str) -> Order:
+    return next((o for o in search.orders if o == name), "impact")
 
 
-def _filters(asked: search.Search, projects: Sequence[Project], order: Order) -> list[tuple[str, str, str]]:
+def _state_of(state: search.State) -> FaultState:
+    """What can be done with what a tab shows."""
+    return state if state in ("muted", "resolved") else "open"
+
+
+def _newest(desk: Triage, faults: Sequence[Fault]) -> str:
+    """The release that all of them could be fixed in; none when they are of several projects."""
+    projects = {fault.project for fault in faults}
+    return desk.newest_release(projects.pop()) if len(projects) == 1 else ""
+
+
+def _unseen(triaged: Triaged, detail: FaultDetail) -> bool:
+    return triaged.reviewed_at is None or triaged.reviewed_at < (detail.fault.regressed_at or 0)
+
+
+def _filters(asked: search.Search, projects: dict[str, str], order: Order) -> list[tuple[str, str, str]]:
     """(what narrows the list, its value, the link that takes it away)."""
-    names = {p.id: p.name for p in projects}
-    found: list[tuple[str, str, str]] = []
-    for name, value, without in (
-        ("cause", asked.cause or "", replace(asked, cause=None)),
-        ("release", asked.release, replace(asked, release="")),
-        ("environment", asked.environment, replace(asked, environment="")),
-        ("project", names.get(asked.project or "", asked.project or ""), replace(asked, project=None)),
-        ("text", asked.text, replace(asked, text="")),
-    ):
-        if value:
-            found.append((name, value, _link(without.spelled, order)))
-    return found
-
-
-def _acts(state: FaultState) -> list[tuple[str, str, str]]:
-    """(act, words, key): the first one is the one that is meant most of the time."""
-    acts = {
-        "open": [("resolve", "Resolve", "e"), ("mute", "Mute", "m")],
-        "muted": [("resolve", "Resolve", "e"), ("reopen", "Unmute", "m")],
-        "resolved": [("reopen", "Reopen", "e")],
-    }
-    return acts[state]
+    return [
+        (name, projects.get(value, value) if name == "project" else value, _link(without, order))
+        for name, value, without in asked.parts
+    ]
 
 
 def _marks(detail: FaultDetail) -> list[tuple[int, str]]:

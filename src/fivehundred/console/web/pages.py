@@ -14,7 +14,22 @@ from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultQuery, Stats, Tally
-from fivehundred.console.web import alerts, edge, events, faults, live, render
+from fivehundred.console.web import (
+    alerts,
+    edge,
+    events,
+    faults,
+    incidents,
+    live,
+    onboarding,
+    palette,
+    projects,
+    release_pages,
+    render,
+    route_pages,
+    settings,
+    triage,
+)
 
 _STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 _YEAR = "public, max-age=31536000, immutable"
@@ -25,13 +40,18 @@ def routes(site: Site) -> list[BaseRoute]:
     console = Pages(site)
     return [
         Route("/", edge.page(console.overview)),
+        *triage.routes(site),
         *faults.routes(site),
         *events.routes(site),
         *alerts.routes(site),
-        Route("/projects", edge.page(console.projects), methods=["GET"]),
-        Route("/projects", edge.post(console.create_project), methods=["POST"]),
+        *incidents.routes(site),
+        *projects.routes(site),
+        *release_pages.routes(site),
+        *route_pages.routes(site),
+        *settings.routes(site),
         Route("/losses", edge.page(console.losses)),
         Route("/help", edge.page(console.help)),
+        Route("/palette", edge.page(palette.show)),
         Route("/looks", edge.post(console.looks), methods=["POST"]),
         Route("/live", live.Live(site).endpoint),
         Route("/static/{name}", edge.page(static)),
@@ -56,6 +76,7 @@ class Pages:
             "line": "",
             "stats": stats,
             "causes": sorted(stats.causes.items(), key=lambda c: -c[1]),
+            "incidents": incidents.open_incidents(self._site),
             "burning": store.faults(FaultQuery(limit=14), now=now).faults,
             "newest": store.faults(FaultQuery(state=None, order="first_seen", limit=8), now=now).faults,
             "lost": _lost(stats, self._site),
@@ -65,21 +86,17 @@ class Pages:
         return render.page(request, "overview.html", values)
 
     def _first(self, request: Request) -> Response:
-        projects = [(p, self._site.dsn(p)) for p in self._site.store().projects()]
-        return render.page(request, "first.html", {"nav": "overview", "line": "", "projects": projects})
-
-    def projects(self, request: Request) -> Response:
-        store = self._site.store()
-        now = time.time()
-        rows = [(p, self._site.dsn(p), store.stats(p.id, hours=24, now=now)) for p in store.projects()]
-        return render.page(request, "projects.html", {"nav": "projects", "line": "", "projects": rows, "problem": ""})
-
-    def create_project(self, request: Request, fields: edge.Fields) -> Response:
-        name = " ".join(fields.get("name", [""])[0].split())
-        if not name or len(name) > 60:
-            return edge.problem(request, 400, "No project was created", "A project needs a name of 1 to 60 characters.")
-        project = self._site.store().create_project(name, now=time.time())
-        return RedirectResponse(f"/projects#project-{project.id}", 303, render.headers)
+        projects = [(p, self._site.dsn(p)) for p in self._site.store().projects()[:3]]
+        values = {
+            "nav": "overview",
+            "line": "",
+            "projects": projects,
+            "framework": onboarding.framework(request.query_params.get("framework", "")),
+            "frameworks": onboarding.frameworks,
+            "snippet": onboarding.snippet,
+            "checks": {p.id: onboarding.checks(request, self._site, p) for p, _ in projects},
+        }
+        return render.page(request, "first.html", values)
 
     def losses(self, request: Request) -> Response:
         stats = self._site.store().stats(None, hours=24, now=time.time())
