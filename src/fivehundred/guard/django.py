@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.views import defaults
 
 from fivehundred import limits
-from fivehundred.guard import deadline, duplicates
+from fivehundred.guard import deadline, django_sql, duplicates
 from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.flight import Flight
 from fivehundred.guard.guard import Guard as Core
@@ -52,6 +52,7 @@ class Guard:
         self.core = Core(**getattr(settings, "FIVEHUNDRED", {}))
         duplicates.watch(*duplicates.servers)
         got_request_exception.connect(_saw, dispatch_uid="fivehundred")
+        django_sql.install()
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)

@@ -28,8 +28,9 @@ class Pools:
             self._listen(engine)
 
     def _listen(self, engine: Any) -> None:
-        from fivehundred.guard.sqlalchemy import on_return  # SQLAlchemy is there: the engine is its own
+        from fivehundred.guard.sqlalchemy import on_return, on_statement  # it is there: the engine is its own
 
+        on_statement(engine)
         url = engine.url
         peer = f"{url.host}:{url.port or _ports.get(url.get_backend_name(), 0)}" if url.host else ""
         if not peer:
