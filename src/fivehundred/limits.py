@@ -154,7 +154,7 @@ vacuum_pages_max: Final = 2_000  # pages given back to the disk at a time: 8 MiB
 dictionary_bytes_max: Final = 110 * KIB  # zstd's own advice; halves every payload
 dictionary_sample_bytes_max: Final = 64 * KIB  # of one sample: 300 of them are 19 MB at most
 dictionary_samples: Final = 300  # kept payloads of a project before its dictionary is trained
-words_a_fault_max: Final = 1_500  # different ones that a search finds it by: some 15 kB
+words_a_fault_max: Final = 2_000  # different ones that a search finds it by: some 40 kB
 word_chars_max: Final = 64  # of one; what is longer is no word
 word_text_chars_max: Final = 2_000  # of one text whose words are kept
 word_frames_max: Final = 60  # of a stack: the innermost
@@ -209,6 +209,14 @@ incident_signals_max: Final = 1_000  # faults of one window that are looked at, 
 incident_values_max: Final = 200  # routes, hosts ... of one incident
 incidents_kept_max: Final = 5_000  # resolved ones; open ones stay
 incident_users_max: Final = 10_000  # that are told apart; past it the figure means "at least"
+
+grouping_rules_max: Final = 200  # of a Console; each is tried on each event of its project
+grouping_pattern_chars_max: Final = 200
+grouping_matchers_max: Final = 10  # of one rule
+grouping_name_chars_max: Final = 200  # of the fingerprint that a rule gives
+choices_max: Final = 2_000  # merges and splits of a project that stand
+suggestions_max: Final = 6  # of one fault
+suggested_from_max: Final = 300  # faults that are compared with it
 
 # ---- diagnosis -----------------------------------------------------------------------------------
 facts_shown_max: Final = 12  # with a diagnosis

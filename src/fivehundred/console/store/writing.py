@@ -21,6 +21,7 @@ from fivehundred.console.store.delta import Delta, summary_of, tell_request
 from fivehundred.console.store.dictionaries import Dictionaries
 from fivehundred.console.store.sampling import keeps
 from fivehundred.console.store.saving import save
+from fivehundred.console.store.words import Words
 
 _encode = msgspec.json.Encoder().encode
 _event_columns = (
@@ -36,6 +37,7 @@ class Writer:
         self._db = db
         self._bodies = bodies
         self._dictionaries = dictionaries
+        self._words = Words(db)
         self._offset = offset  # the name under which the spool's offset is kept
         self._forget()
 
@@ -77,6 +79,7 @@ class Writer:
                     self._appended,
                 )
             self._db.changed()
+        self._words.done()
         self._dictionaries.learn(now)
 
     def _sorted(self) -> list[Delta]:
@@ -115,7 +118,9 @@ class Writer:
         self._db.bulk("event", _event_columns, [(n, *row) for n, row in zip(ids, self._event_rows, strict=True)])
         seen = [(*row[:4], None if (n := row[4]) is None else ids[int(n)]) for row in self._seen_rows]
         self._db.bulk("seen", "event_id, project, fault, timestamp, event", seen)
-        save(self._db, [delta for delta in self._sorted() if delta.events], now)
+        touched = [delta for delta in self._sorted() if delta.events]
+        save(self._db, touched, now)
+        self._words.save(touched)
         for fault, repeated in self._repeated.items():
             tell_request(self._db, fault, repeated)
 
