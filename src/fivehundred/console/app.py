@@ -14,7 +14,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,13 +31,17 @@ from fivehundred.console.config import Config, is_loopback, url_of
 from fivehundred.console.digest_items import doors as digest_doors
 from fivehundred.console.ingest.doors import endpoint_of
 from fivehundred.console.ingest.keys import KeyBook, Known
+from fivehundred.console.ingest.quotas import Quotas, Rules
 from fivehundred.console.ingest.route import Ingest, Receive, Scope, Send
 from fivehundred.console.mcp import mount as mcp
 from fivehundred.console.processes import DigestProcess, Lock
 from fivehundred.console.protocol import BoundedProtocol
 from fivehundred.console.site import Site
+from fivehundred.console.spool.base import SpoolWriter
 from fivehundred.console.spool.segments import SegmentWriter
+from fivehundred.console.store import quotas as store_quotas
 from fivehundred.console.store.base import Project, Store, damaged_reason
+from fivehundred.console.store.nodes import Node
 from fivehundred.console.store.sqlite import SqliteStore
 from fivehundred.console.vault import Vault
 from fivehundred.console.web import pages
@@ -44,6 +49,7 @@ from fivehundred.console.web import pages
 log = logging.getLogger("fivehundred.console.app")
 
 _DRAIN_S = 5  # for requests in flight when the Console is stopped
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _safe_methods = ("GET", "HEAD", "OPTIONS")
 
 
@@ -59,12 +65,12 @@ class Started:
 
 def serve(config: Config, announce: Callable[[Started], None]) -> None:
     """Until SIGINT or SIGTERM. Before it starts it may raise processes.InUse, OSError or store.base.StoreError."""
-    listener = _listen(config.host.strip("[]"), config.port)  # before anything is written: a taken port leaves no trace
+    listener = listen(config.host.strip("[]"), config.port)  # before anything is written: a taken port leaves no trace
     config.layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = Lock(config.layout.lock)
     try:
-        stores = _Stores(config.layout.database)
-        project = _first_project(stores.get())
+        stores = Stores(lambda: SqliteStore(config.layout.database))
+        project = first_project(stores.get())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(config, listener, stores, project, announce))
     finally:
@@ -72,15 +78,15 @@ def serve(config: Config, announce: Callable[[Started], None]) -> None:
 
 
 async def _serve(
-    config: Config, listener: socket.socket, stores: _Stores, project: Project, announce: Callable[[Started], None]
+    config: Config, listener: socket.socket, stores: Stores, project: Project, announce: Callable[[Started], None]
 ) -> None:
     url = config.public_url or url_of(config.host.strip("[]"), listener.getsockname()[1])
     spool = SegmentWriter(config.layout.spool)
     digest = DigestProcess(config)
     vault = Vault(config.layout.key)
     sender = Sender(stores.get, vault, url)
-    app = _build(spool, digest, stores, url, config.layout.root, vault)
-    server = _Server(app, lambda: announce(Started(url, _dsn(url, project), project.id, config.layout.root)))
+    app = build(Parts(spool, digest, stores, url, config.layout.root, vault))
+    server = Server(app, lambda: announce(Started(url, dsn_of(url, project), project.id, config.layout.root)))
     keeper = asyncio.create_task(digest.run())
     sending = asyncio.create_task(sender.run())
     try:
@@ -89,40 +95,72 @@ async def _serve(
         await app.mcp.close()
         await sender.stop()
         await sending
+        await app.ingest.close()
         await spool.close()
         await digest.stop()
         await keeper
 
 
-def _build(spool: SegmentWriter, digest: DigestProcess, stores: _Stores, url: str, data: Path, vault: Vault) -> Console:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a Console is made of; one on several machines has other ones."""
+
+    spool: SpoolWriter
+    digest: metrics.Digesting
+    stores: Stores
+    url: str
+    data: Path
+    vault: Vault
+    cluster_problem: Callable[[], str] = lambda: ""
+    nodes: Callable[[], Sequence[Node]] = tuple
+    share: Callable[[], int] = lambda: 1  # how many processes share the quotas
+
+
+def build(parts: Parts) -> Console:
+    stores = parts.stores
+    ingest = door(parts.spool, stores, parts.data, parts.share)
+
+    def refused() -> dict[tuple[str, str], int]:
+        """Of this process, and of the other nodes as they last told."""
+        found = Counter(ingest.refused)
+        for node in parts.nodes():
+            if node.kind == "ingest":
+                found.update({(project, reason): n for project, reason, n in node.figures.get("refused", ())})
+        return dict(found)
+
+    site = Site(store=stores.get, public_url=parts.url, backlog=parts.spool.depth, refused=refused, vault=parts.vault)
+    health = metrics.Health(
+        backlog=parts.spool.depth,
+        digest=parts.digest,
+        store_version=lambda: stores.get().version(),
+        ingest=ingest,
+        damaged=lambda: _damaged(stores.get()),
+        disk=metrics.Disk(parts.data),
+        started_at=time.time(),
+        cluster_problem=parts.cluster_problem,
+        nodes=parts.nodes,
+    )
+    return Console(ingest, _pages(site), health, parts.url)
+
+
+def door(spool: SpoolWriter, stores: Stores, data: Path, share: Callable[[], int] = lambda: 1) -> Ingest:
+    """The ingest with keys and quotas from the store. ``share``: how many nodes share the quotas."""
+
     async def keys() -> list[Known]:
         return await asyncio.to_thread(lambda: [Known(p.id, p.key) for p in stores.get().projects()])
 
-    ingest = Ingest(spool, KeyBook(keys), digest_doors)
+    async def rules() -> Rules:
+        return await asyncio.to_thread(lambda: store_quotas.Quotas(stores.get().database).all())
 
-    def refused() -> dict[tuple[str, str], int]:
-        return dict(ingest.refused)
-
-    site = Site(store=stores.get, public_url=url, backlog=spool.depth, refused=refused, vault=vault)
-    health = metrics.Health(
-        backlog=spool.depth,
-        digest=digest,
-        store_version=lambda: stores.get().version(),
-        accepted=lambda: dict(ingest.accepted),
-        accepted_bytes=lambda: ingest.accepted_bytes,
-        refused=lambda: dict(ingest.refused),
-        damaged=lambda: _damaged(stores.get()),
-        disk=metrics.Disk(data),
-        started_at=time.time(),
-    )
-    return Console(ingest, _pages(site), health, url)
+    book = KeyBook(keys, data / "keys.json")
+    return Ingest(spool, book, digest_doors, Quotas(rules, data / "quotas.json", share))
 
 
 class Console:
     """The ASGI application: who answers which path."""
 
     def __init__(self, ingest: Ingest, pages: Starlette, health: metrics.Health, url: str) -> None:
-        self._ingest = ingest
+        self.ingest = ingest
         self._pages = pages
         self._health = health
         self._host = urlsplit(url).hostname or ""
@@ -131,12 +169,12 @@ class Console:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if endpoint_of(path) is not None:
-            await self._ingest(scope, receive, send)
+            await self.ingest(scope, receive, send)
         elif path == "/healthz":
-            await _answer(send, 200, b"text/plain; charset=utf-8", b"ok\n")
+            await answer(send, 200, b"text/plain; charset=utf-8", b"ok\n")
         elif path == "/readyz":
             status, body = await asyncio.to_thread(metrics.ready, self._health, time.time())
-            await _answer(send, status, b"application/json", body)
+            await answer(send, status, b"application/json", body)
         else:
             await self._guarded(scope, receive, send)
 
@@ -145,15 +183,15 @@ class Console:
         host = headers.get(b"host", b"").decode("latin-1")
         if not _is_own_name(host, self._host):
             detail = f"this Console is not called {host!r}; start it with --public-url to give it that name\n"
-            await _answer(send, 421, b"text/plain; charset=utf-8", detail.encode("utf-8", "replace"))
+            await answer(send, 421, b"text/plain; charset=utf-8", detail.encode("utf-8", "replace"))
         elif scope["method"] not in _safe_methods and not _is_own_page(headers, host):
             detail = "changes are taken from this Console's own pages and from programs, not from other sites\n"
-            await _answer(send, 403, b"text/plain; charset=utf-8", detail.encode())
+            await answer(send, 403, b"text/plain; charset=utf-8", detail.encode())
         elif scope["path"] == "/mcp":
             await self.mcp(scope, receive, send)
         elif scope["path"] == "/metrics":
             body = await asyncio.to_thread(metrics.prometheus, self._health, time.time())
-            await _answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", body)
+            await answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", body)
         else:
             await self._pages(scope, receive, send)
 
@@ -175,7 +213,7 @@ def _is_own_page(headers: dict[bytes, bytes], host: str) -> bool:
     return origin is None or urlsplit(origin.decode("latin-1")).netloc == host
 
 
-async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+async def answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
     headers = [
         (b"content-type", content_type),
         (b"content-length", b"%d" % len(body)),
@@ -189,21 +227,21 @@ async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> 
 # ---- the parts -----------------------------------------------------------------------------------
 
 
-class _Stores:
+class Stores:
     """One connection a thread, opened when first asked for and kept."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, open_store: Callable[[], Store]) -> None:
+        self._open = open_store
         self._local = threading.local()
 
     def get(self) -> Store:
         store: Store | None = getattr(self._local, "store", None)
         if store is None:
-            store = self._local.store = SqliteStore(self._path)
+            store = self._local.store = self._open()
         return store
 
 
-def _first_project(store: Store) -> Project:
+def first_project(store: Store) -> Project:
     projects = store.projects()
     return projects[0] if projects else store.create_project("My project", now=time.time())
 
@@ -217,12 +255,12 @@ def _pages(site: Site) -> Starlette:
     return Starlette(routes=[*v1.routes(site), *sentry_cli.routes(site), *pages.routes(site)])
 
 
-def _dsn(url: str, project: Project) -> str:
+def dsn_of(url: str, project: Project) -> str:
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{project.key}@{rest}/{project.id}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -235,10 +273,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn that tells when it answers, and that leaves the rest of the shutdown to us."""
 
-    def __init__(self, app: Console, on_start: Callable[[], None]) -> None:
+    def __init__(self, app: App, on_start: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

@@ -81,6 +81,10 @@ class DigestProcess:
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
+    @property
+    def is_up(self) -> bool:
+        return self.pid is not None
+
     async def run(self) -> None:
         """Until ``stop``: starts the child, and starts it again, later each time, whenever it ends."""
         failures = 0

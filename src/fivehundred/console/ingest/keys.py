@@ -7,15 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
 
 from fivehundred import limits
+
+log = logging.getLogger("fivehundred.console.ingest")
 
 _RELOAD_GAP_S = 0.05  # a flood of made-up keys costs at most 20 look-ups a second
 _KNOWN_S = 10.0  # how long a key that was taken away in another process may still work
 _NOBODY = "0" * 32
+
+
+class KeysUnknown(Exception):
+    """No key could be read since the start: nobody can be told from a stranger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +40,11 @@ class Known:
 class KeyBook:
     """Asked by the ingest on its event loop. ``load`` returns every valid pair and may take its time."""
 
-    def __init__(self, load: Callable[[], Awaitable[list[Known]]]) -> None:
+    def __init__(self, load: Callable[[], Awaitable[list[Known]]], file: Path | None = None) -> None:
+        """``file`` keeps the keys over a restart while the store is away; they are public."""
         self._load = load
-        self._keys: dict[str, list[str]] = {}
+        self._file = file
+        self._keys: dict[str, list[str]] = _kept(file)
         self._loaded_at = float("-inf")
         self._loading: asyncio.Task[None] | None = None
         self._refused: dict[tuple[str, str], float] = {}
@@ -88,10 +101,32 @@ class KeyBook:
             keys: dict[str, list[str]] = {}
             for known in await self._load():
                 keys.setdefault(known.project, []).append(known.key)
+            if keys != self._keys and self._file is not None:
+                await asyncio.to_thread(_keep, self._file, keys)
             self._keys = keys
             self._loaded_at = started
+        except Exception as e:  # the edge: without the store the keys that are known go on working
+            log.warning("keys could not be read (%s: %s); the last known ones stand", type(e).__name__, e)
+            if not self._keys:
+                raise KeysUnknown("the keys of projects cannot be read yet") from e
         finally:
             self._loading = None
+
+
+def _kept(file: Path | None) -> dict[str, list[str]]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, list[str]]) if file is not None else {}
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def _keep(file: Path, keys: dict[str, list[str]]) -> None:
+    new = file.with_suffix(".new")
+    try:
+        new.write_bytes(msgspec.json.encode(keys))
+        os.replace(new, file)
+    except OSError as e:
+        log.warning("keys could not be kept in %s: %s; without the store a restart will know none", file, e)
 
 
 def _same(a: str, b: str) -> bool:

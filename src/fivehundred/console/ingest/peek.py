@@ -60,6 +60,23 @@ def first_line(body: bytes, encoding: str, bytes_max: int) -> bytes:
     return out[: bytes_max + 1]
 
 
+def first_lines(body: bytes, encoding: str, lines: int, bytes_max: int) -> list[bytes]:
+    """Up to that many lines, unpacked; at most ``bytes_max`` bytes of them. Raises PeekError."""
+    if encoding == "identity":
+        return body[:bytes_max].split(b"\n", lines)[:lines]
+    step = _unpacker(encoding, body)
+    out = b""
+    at = 0
+    while len(out) <= bytes_max and out.count(b"\n") < lines:
+        chunk = body[at : at + _INPUT_STEP]
+        at += len(chunk)
+        more = _checked(step, encoding, chunk, _OUTPUT_STEP)
+        out += more
+        if not chunk and not more:
+            break
+    return out[:bytes_max].split(b"\n", lines)[:lines]
+
+
 def _checked(step: Step, encoding: str, chunk: bytes, bytes_max: int) -> bytes:
     try:
         return step(chunk, bytes_max)

@@ -22,7 +22,8 @@ from fivehundred.console.inflate import InflateError, TooLarge, inflate
 from fivehundred.console.ingest import answers, export, legacy, peek
 from fivehundred.console.ingest.auth import Refused, find_client, find_key
 from fivehundred.console.ingest.doors import Endpoint, endpoint_of
-from fivehundred.console.ingest.keys import KeyBook
+from fivehundred.console.ingest.keys import KeyBook, KeysUnknown
+from fivehundred.console.ingest.quotas import Quotas
 from fivehundred.console.spool.base import Door, Received, SpoolFull, SpoolWriter
 from fivehundred.envelope import Dsn, DsnError, header_bytes_max
 from fivehundred.event import clean_id
@@ -46,13 +47,19 @@ class Disconnected(Exception):
 class Ingest:
     """``doors`` are those that the digest can treat; the others are answered with 404, never with 200."""
 
-    def __init__(self, spool: SpoolWriter, keys: KeyBook, doors: frozenset[Door]) -> None:
+    def __init__(self, spool: SpoolWriter, keys: KeyBook, doors: frozenset[Door], quotas: Quotas | None = None) -> None:
+        self._quotas = quotas
         self._spool = spool
         self._keys = keys
         self._doors = doors
         self.accepted: Counter[str] = Counter()  # door -> requests
         self.accepted_bytes = 0
         self.refused: Counter[tuple[str, str]] = Counter()  # (project, reason) -> requests
+
+    async def close(self) -> None:
+        """Keeps what quotas have counted; the spool is its owner's to close."""
+        if self._quotas is not None:
+            await self._quotas.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = endpoint_of(scope["path"])
@@ -77,6 +84,8 @@ class Ingest:
             else:
                 async with asyncio.timeout(limits.body_seconds_max):
                     record = await self._record(endpoint, door, headers, scope, receive)
+            if self._quotas is not None:
+                self._quotas.take(record)
             await self._keep(record)
         except Disconnected:
             self._count_refused(endpoint.project, "disconnected")
@@ -85,6 +94,9 @@ class Ingest:
             await self._refuse(Refused(408, detail, "timeout", closes=True), endpoint, content_type, send)
         except Refused as e:
             await self._refuse(e, endpoint, content_type, send)
+        except KeysUnknown as e:
+            refused = _overloaded(door, str(e), "keys_unknown", status=503)
+            await self._refuse(refused, endpoint, content_type, send)
         else:
             self.accepted[door] += 1
             self.accepted_bytes += len(record.body)

@@ -73,6 +73,10 @@ class JetStreamWriter:
         oldest = min((at for at in (here.oldest_at, there.oldest_at) if at is not None), default=None)
         return Depth(here.records + there.records, here.bytes + there.bytes, oldest)
 
+    def here(self) -> Depth:
+        """What this node has not given to the cluster yet."""
+        return self._local.depth()
+
     @property
     def problem(self) -> str:
         return self.link.problem

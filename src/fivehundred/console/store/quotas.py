@@ -20,16 +20,14 @@ class Quotas:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def all(self) -> dict[str, dict[Per, int]]:
+    def all(self) -> dict[str, dict[str, int]]:
         """project -> span -> events."""
-        found: dict[str, dict[Per, int]] = {}
+        found: dict[str, dict[str, int]] = {}
         for project, per, events in self._db.rows("SELECT project, per, events FROM quota"):
-            for span in spans:
-                if span == per:
-                    found.setdefault(project, {})[span] = events
+            found.setdefault(project, {})[per] = events
         return found
 
-    def of(self, project: str) -> dict[Per, int]:
+    def of(self, project: str) -> dict[str, int]:
         return self.all().get(project, {})
 
     def set(self, project: str, per: Per, events: int | None) -> None:
