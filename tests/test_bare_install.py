@@ -47,7 +47,7 @@ assert status.startswith("500 "), status
 assert headers["Error-Reference"].encode() in body, body
 print("answered")
 """
-frameworks = "flask,starlette,fastapi,django,requests,httpx,httpx2,sqlalchemy"
+frameworks = "flask,starlette,fastapi,django,requests,httpx,httpx2,sqlalchemy,celery,rq,psycopg"
 
 
 @pytest.fixture(scope="module")

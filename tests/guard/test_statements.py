@@ -77,7 +77,7 @@ settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3"
 django.setup()
 from django.db import connection
 from fivehundred import Guard
-from fivehundred.guard import django_sql
+from fivehundred.guard.sql import django as django_sql
 guard = Guard("", mode="testing")
 connection.ensure_connection()
 django_sql.install(); django_sql.install()

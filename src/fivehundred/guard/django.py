@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.views import defaults
 
 from fivehundred import limits
-from fivehundred.guard import deadline, django_sql, duplicates
+from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.flight import Flight
 from fivehundred.guard.guard import Guard as Core
@@ -35,6 +35,7 @@ from fivehundred.guard.outgoing import (
     referenced,
 )
 from fivehundred.guard.request import RequestParts
+from fivehundred.guard.sql.django import install as watch_statements
 from fivehundred.guard.wsgi import parts_of
 from fivehundred.problem import Headers, reference_header
 
@@ -52,7 +53,7 @@ class Guard:
         self.core = Core(**getattr(settings, "FIVEHUNDRED", {}))
         duplicates.watch(*duplicates.servers)
         got_request_exception.connect(_saw, dispatch_uid="fivehundred")
-        django_sql.install()
+        watch_statements()
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
