@@ -34,11 +34,66 @@ def _uvicorn_h11(module: str, attribute: str, descriptor: int) -> None:
     uvicorn.run(f"{module}:{attribute}", fd=descriptor, log_level="info", lifespan="auto", http="h11")
 
 
-def _gunicorn(module: str, attribute: str, descriptor: int) -> None:
+def _gunicorn(module: str, attribute: str, descriptor: int, *options: str) -> None:
     from gunicorn.app.wsgiapp import run
 
-    sys.argv = ["gunicorn", f"{module}:{attribute}", "--bind", f"fd://{descriptor}", "--pythonpath", str(root)]
+    sys.argv = ["gunicorn", f"{module}:{attribute}", "--bind", f"fd://{descriptor}", "--pythonpath", str(root), *options]
     run()
+
+
+def _gunicorn_threads(module: str, attribute: str, descriptor: int) -> None:
+    _gunicorn(module, attribute, descriptor, "--worker-class", "gthread", "--threads", "8")
+
+
+def _gunicorn_uvicorn(module: str, attribute: str, descriptor: int) -> None:
+    _gunicorn(module, attribute, descriptor, "--worker-class", "uvicorn_worker.UvicornWorker")
+
+
+def _hypercorn(module: str, attribute: str, descriptor: int) -> None:
+    import asyncio
+
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{descriptor}"]
+    config.include_server_header = False
+    asyncio.run(serve(_load(module, attribute), config))
+
+
+def _granian(module: str, attribute: str, descriptor: int) -> None:
+    """Granian opens its own socket: on the port that was chosen, which the one who chose it shares."""
+    import granian
+
+    port = socket.socket(fileno=descriptor).getsockname()[1]
+    interface = "wsgi" if attribute == "application" and module.endswith(("wsgi_app", "flask_app")) else "asgi"
+    options: Any = {"interface": interface, "address": "127.0.0.1", "port": port, "log_enabled": False}
+    granian.Granian(f"{module}:{attribute}", **options).serve()
+
+
+def _aiohttp(module: str, attribute: str, descriptor: int) -> None:
+    from aiohttp import web
+
+    web.run_app(_load(module, attribute), sock=socket.socket(fileno=descriptor), print=None, access_log=None)
+
+
+def _tornado(module: str, attribute: str, descriptor: int) -> None:
+    import asyncio
+
+    from tornado.httpserver import HTTPServer
+
+    async def main() -> None:
+        listening = socket.socket(fileno=descriptor)
+        listening.setblocking(False)
+        HTTPServer(_load(module, attribute)).add_socket(listening)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+def _sanic(module: str, attribute: str, descriptor: int) -> None:
+    app = _load(module, attribute)
+    app.run(sock=socket.socket(fileno=descriptor), single_process=True, motd=False, access_log=False)
 
 
 def _waitress(module: str, attribute: str, descriptor: int) -> None:
@@ -68,6 +123,13 @@ runners = {
     "uvicorn": _uvicorn,
     "uvicorn-h11": _uvicorn_h11,
     "gunicorn": _gunicorn,
+    "gunicorn-gthread": _gunicorn_threads,
+    "gunicorn-uvicorn": _gunicorn_uvicorn,
+    "hypercorn": _hypercorn,
+    "granian": _granian,
+    "aiohttp": _aiohttp,
+    "tornado": _tornado,
+    "sanic": _sanic,
     "waitress": _waitress,
     "wsgiref": _wsgiref,
 }

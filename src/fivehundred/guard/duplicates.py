@@ -15,6 +15,12 @@ servers: Final = (
     "hypercorn.error",
     "daphne.server",
     "granian",
+    "_granian",
+    "aiohttp.server",
+    "aiohttp.web",
+    "sanic.error",
+    "tornado.application",
+    "asyncio",
     "django.request",
 )
 

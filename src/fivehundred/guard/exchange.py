@@ -60,12 +60,19 @@ class Exchange:
     body = b""  # the beginning of the request's
     read = False  # the whole request body was received
     gone = False  # the client is
+    default: bool | None = None  # whether a framework answers ``origin`` with its default page; None: nobody told
+    route = ""  # what an integration knows of it
 
     def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard = guard
         self.scope = scope
         self.server_receive = receive
         self.server_send = send
+
+    def saw(self, exc: BaseException, *, own: bool) -> None:
+        """A framework turns ``exc`` into a 5xx: the application's ``own`` answer, or the framework's default page."""
+        self.origin, self.trace, self.default = exc, exc.__traceback__, not own
+        duplicates.mark(exc)
 
     async def receive(self) -> Message:
         message = await self.server_receive()
@@ -134,6 +141,9 @@ class Exchange:
         headers = text(self.start.get("headers", ()))
         if has_reference(headers):
             return
+        if self.default is not None:  # told by saw()
+            self.held = []
+            return
         exc = handled_now() or self.inner
         if exc is not None:
             self.held, self.origin, self.trace = [], exc, exc.__traceback__
@@ -196,6 +206,9 @@ class Exchange:
         if self.gone:
             return
         if self.held is not None and self.done:
+            if self.default and self.origin is not None:
+                self.origin.__traceback__ = self.origin.__traceback__ or self.trace
+                return await self._answer(self.guard.handle(self.origin, self.parts()))
             await self._own(cors_lost=False)
         elif self.inner is not None:
             raise self.inner
@@ -269,7 +282,7 @@ class Exchange:
             query=scope.get("query_string", b"").decode("latin-1"),
             headers=headers,
             protocol=scope.get("http_version", ""),
-            route=_route(scope),
+            route=self.route or _route(scope),
             peer=str((scope.get("client") or ("",))[0]),
             body=self.body,
         )

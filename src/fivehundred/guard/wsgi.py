@@ -263,6 +263,7 @@ def parts_of(environ: Environ) -> RequestParts:
 def route_of(environ: Environ) -> str:
     """The template that matched. Werkzeug, and so Flask, leaves its request in the environ while it works on it."""
     rule = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", "")
+    rule = rule or getattr(environ.get("bottle.route"), "rule", "")
     return rule if isinstance(rule, str) else ""
 
 

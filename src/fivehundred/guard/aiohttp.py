@@ -1,0 +1,131 @@
+"""The Guard in an aiohttp.web application: ``guard.aiohttp(app)``, before it starts.
+
+A middleware, outermost. It also sends the response, where a failing signal, body or stream is still seen; aiohttp finds
+it sent. What a handler sends itself with ``StreamResponse.prepare()`` has begun: its failure breaks the connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from fivehundred.guard import duplicates
+from fivehundred.guard.exchange import cancelled
+from fivehundred.guard.outgoing import check, client_gone, ends_process, granted, has_reference, referenced
+from fivehundred.guard.request import RequestParts
+from fivehundred.problem import Answer, Headers, reference_header
+
+if TYPE_CHECKING:
+    from fivehundred.guard.guard import Guard
+
+
+def install(guard: Guard, app: web.Application) -> web.Application:
+    """Guards ``app`` and its sub-applications in place and gives it back."""
+    duplicates.watch(*duplicates.servers)
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
+        flight = guard.begin(request.method, request.path)
+        flight.parts = lambda: _parts(request)
+        try:
+            return await _answered(guard, request, handler)
+        finally:
+            flight.end()
+
+    app.middlewares.insert(0, guarded)
+    return app
+
+
+async def _answered(guard: Guard, request: web.Request, handler: Any) -> web.StreamResponse:
+    try:
+        try:
+            response = await handler(request)
+        except web.HTTPException as exc:
+            response = exc
+        return await _sent(guard, request, response)
+    except BaseException as exc:
+        if ends_process(exc) or cancelled(exc):
+            guard.ended(exc, _parts(request))
+            raise
+        duplicates.mark(exc)
+        if request.transport is None or client_gone(exc) or isinstance(exc, ConnectionResetError):
+            raise  # nobody is there
+        if _begun(request):
+            return _broken(guard, request, exc)
+        return await _whole(request, guard.handle(exc, _parts(request)))
+
+
+async def _sent(guard: Guard, request: web.Request, response: Any) -> web.StreamResponse:
+    """The application's response, on its way to the client."""
+    if not isinstance(response, web.StreamResponse):
+        raise TypeError(f"a handler of aiohttp returns a response, this one returned {type(response).__name__}")
+    if not response.prepared:
+        if response.status >= 500:
+            _marked(guard, request, response)
+        check(response.headers.items())
+    await response.prepare(request)
+    await response.write_eof()
+    return response
+
+
+def _marked(guard: Guard, request: web.Request, response: web.StreamResponse) -> None:
+    """A 5xx of the application's own: reported, and with the reference."""
+    headers = list(response.headers.items())
+    if has_reference(headers):
+        return
+    cause = response.__cause__ if isinstance(response, BaseException) else None
+    if cause is not None:
+        found = [(reference_header, guard.report(cause, _parts(request), status=response.status))]
+    else:
+        found = guard.returned(response.status, _parts(request)).headers
+    for name, value in referenced(headers, found)[len(headers) :]:
+        response.headers[name] = value
+    response.headers.setdefault("Server", _server)
+
+
+async def _whole(request: web.Request, answer: Answer) -> web.StreamResponse:
+    response = web.Response(status=answer.status, headers=_pairs(answer.headers), body=answer.body)
+    response.headers["Server"] = _server
+    await response.prepare(request)  # signals grant CORS here
+    await response.write_eof()
+    return response
+
+
+def _pairs(headers: Headers) -> Headers:
+    """Content-Length is aiohttp's own to write."""
+    return [(k, v) for k, v in granted(headers, ()) if k != "Content-Length"]
+
+
+def _begun(request: web.Request) -> bool:
+    """Whether bytes of a response are out, or on their way."""
+    writer = request._payload_writer
+    return getattr(writer, "_headers_written", False) or getattr(writer, "output_size", 0) > 0
+
+
+def _broken(guard: Guard, request: web.Request, exc: BaseException) -> web.StreamResponse:
+    guard.report(exc, _parts(request), status=200)
+    if request.transport is not None:
+        request.transport.close()  # what is written goes out, the end of the body does not
+    gone = ConnectionResetError("the response broke after its first byte; the failure is reported")
+    duplicates.mark(gone)
+    raise gone from None
+
+
+def _parts(request: web.Request) -> RequestParts:
+    route = request.match_info.route.resource
+    return RequestParts(
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host,
+        path=request.path,
+        query=request.query_string,
+        headers=[(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.raw_headers],
+        protocol=f"{request.version.major}.{request.version.minor}",
+        route=route.canonical if route is not None else "",
+        peer=request.remote or "",
+        body=(request._read_bytes or b""),
+    )
+
+
+_server = "aiohttp"  # as it is by default, without the versions

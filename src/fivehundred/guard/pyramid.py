@@ -1,0 +1,58 @@
+"""The Guard in a Pyramid application: ``app = guard.pyramid(config)``, in the place of ``config.make_wsgi_app()``.
+
+A tween right around Pyramid's exception views sees what they leave over, and what they answer with a 5xx. It goes on
+as a response, so that what the application's tweens and subscribers grant (CORS) is granted to the answer as well.
+"""
+
+# mypy: disable-error-code="import-untyped"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.tweens import EXCVIEW
+
+from fivehundred.guard.outgoing import client_gone, ends_process
+from fivehundred.guard.wsgi import Exchange, WsgiGuard, key
+
+if TYPE_CHECKING:
+    from fivehundred.guard.guard import Guard
+
+Handler = Callable[[Request], Any]
+
+
+def install(guard: Guard, config: Configurator) -> WsgiGuard:
+    """Makes the application of ``config``, guarded."""
+    config.add_tween(f"{__name__}.tween", over=EXCVIEW)
+    return WsgiGuard(guard, config.make_wsgi_app())
+
+
+def tween(handler: Handler, registry: Any) -> Handler:
+    def around(request: Request) -> Any:
+        exchange = request.environ.get(key)
+        if not isinstance(exchange, Exchange):
+            return handler(request)
+        try:
+            response = handler(request)
+        except BaseException as exc:
+            if ends_process(exc) or client_gone(exc):
+                raise
+            exchange.route = _route(request)
+            exchange.saw(exc, own=False)
+            return Response(status=500)
+        if response.status_code >= 500:
+            exchange.route = _route(request)
+            exc = getattr(request, "exception", None)
+            if isinstance(exc, BaseException) and exc is not response:  # else it is raised for its answer
+                exchange.saw(exc, own=True)
+        return response
+
+    return around
+
+
+def _route(request: Request) -> str:
+    return getattr(getattr(request, "matched_route", None), "pattern", "") or ""

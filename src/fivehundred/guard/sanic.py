@@ -1,0 +1,155 @@
+"""The Guard in a Sanic application: ``guard.sanic(app)``, once its routes are there or before.
+
+Sanic's error handler is wrapped, so every handler of the application's own keeps its say. Route handlers are wrapped
+when a worker starts: ``sys.exit()`` and GeneratorExit would pass Sanic by and end the worker.
+"""
+
+from __future__ import annotations
+
+import functools
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
+from sanic.handlers import ErrorHandler
+from sanic.http import Stage
+
+from fivehundred import limits
+from fivehundred.guard import duplicates
+from fivehundred.guard.exchange import cancelled
+from fivehundred.guard.outgoing import (
+    Stopped,
+    check,
+    client_gone,
+    ends_process,
+    granted,
+    has_reference,
+    referenced,
+)
+from fivehundred.guard.request import RequestParts
+from fivehundred.problem import reference_header
+
+if TYPE_CHECKING:
+    from fivehundred.guard.guard import Guard
+
+
+def install(guard: Guard, app: Any) -> Any:
+    """Guards ``app`` in place and gives it back."""
+    duplicates.watch(*duplicates.servers)
+    app.error_handler = Handler(guard, app.error_handler)
+
+    @app.signal("http.lifecycle.exception")
+    async def saw(request: Request, exception: BaseException, **_: Any) -> None:
+        _late(guard, request, exception)
+
+    @app.before_server_start
+    async def wrap(app: Sanic[Any, Any], *_: Any) -> None:
+        for route in app.router.routes:
+            if not hasattr(route.handler, "is_websocket"):
+                route.handler = _contained(route.handler)
+
+    @app.on_response
+    async def leaves(request: Request, response: HTTPResponse) -> None:
+        _leaves(guard, request, response)
+
+    return app
+
+
+class Handler(ErrorHandler):
+    """The application's error handler with an answer of ours where it has none of its own."""
+
+    def __init__(self, guard: Guard, inner: ErrorHandler) -> None:
+        super().__init__(inner.base)
+        self.guard, self.inner = guard, inner
+        self.cached_handlers = inner.cached_handlers
+
+    def response(self, request: Request, exception: Exception) -> Any:
+        if isinstance(exception, SanicException) or client_gone(exception):
+            return self.inner.response(request, exception)
+        exc = getattr(exception, "fivehundred_stopped", exception)
+        found = self.inner.lookup(exception, request.name if request else None)
+        if found is None:
+            return self._answer(request, exc)
+        request.ctx.fivehundred = exc
+        return self._own(request, found, exception)
+
+    async def _own(self, request: Request, found: Any, exception: Exception) -> Any:
+        try:
+            response = found(request, exception)
+            return await response if isawaitable(response) else response
+        except Exception:
+            return self._answer(request, exception)
+
+    def _answer(self, request: Request, exc: BaseException) -> HTTPResponse:
+        duplicates.mark(exc)
+        answer = self.guard.handle(exc, _parts(request))
+        headers = {k: v for k, v in answer.headers if k != "Content-Length"}
+        return HTTPResponse(answer.body, answer.status, headers, headers["Content-Type"])
+
+    def default(self, request: Request, exception: Exception) -> HTTPResponse:
+        return self.inner.default(request, exception)
+
+
+def _contained(handler: Any) -> Any:
+    @functools.wraps(handler)
+    async def contained(request: Request, *args: Any, **kwargs: Any) -> Any:
+        try:
+            response = handler(request, *args, **kwargs)
+            return await response if isawaitable(response) else response
+        except Exception:
+            raise
+        except BaseException as exc:
+            if ends_process(exc) or cancelled(exc):
+                raise
+            stopped = Stopped()
+            stopped.__dict__["fivehundred_stopped"] = exc
+            raise stopped from None
+
+    return contained
+
+
+def _leaves(guard: Guard, request: Request, response: HTTPResponse) -> None:
+    """A response of the application on its way out."""
+    headers = list(response.headers.items())
+    check(headers)
+    if response.status < 500:
+        return
+    if not has_reference(headers):
+        exc = getattr(request.ctx, "fivehundred", None)
+        if exc is not None:
+            found = [(reference_header, guard.report(exc, _parts(request), status=response.status))]
+        else:
+            found = guard.returned(response.status, _parts(request)).headers
+        headers = referenced(headers, found)
+    for name, value in granted(headers, ()):
+        response.headers[name] = value
+
+
+def _late(guard: Guard, request: Request, exc: BaseException) -> None:
+    """A failure after the response began: reported, and the connection broken, so that the client can tell."""
+    stream = request.stream
+    if stream is None or getattr(stream, "stage", None) is Stage.HANDLER:
+        return
+    duplicates.mark(exc)
+    if not client_gone(exc):
+        guard.report(exc, _parts(request), status=None)
+    transport = getattr(getattr(stream, "protocol", None), "transport", None)
+    if transport is not None:
+        transport.close()
+
+
+def _parts(request: Request) -> RequestParts:
+    route = request.route
+    return RequestParts(
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host,
+        path=request.path,
+        query=request.query_string,
+        headers=list(request.headers.items()),
+        protocol=request.version,
+        route=f"/{route.path}" if route is not None else "",
+        peer=request.ip,
+        body=bytes(request.body or b"")[: limits.request_body_bytes_max],
+    )

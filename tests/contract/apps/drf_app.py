@@ -1,0 +1,53 @@
+"""The routes of the contract as a Django project whose views are those of Django REST framework."""
+
+# mypy: disable-error-code="import-untyped"
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.contract.apps import django_app, failures  # configures Django
+
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.urls import path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+def _view(respond: Any) -> Any:
+    class View(APIView):
+        authentication_classes: Any = ()
+        permission_classes: Any = ()
+
+        def get(self, request: Request) -> Any:
+            return respond(request)
+
+        post = put = patch = delete = head = get
+
+    return View.as_view()
+
+
+def bad_json(request: Request) -> Response:
+    return Response({"value": object()})
+
+
+def boom(request: Request) -> Response:
+    failures.boom(request.query_params.get("m", ""))
+    return Response()
+
+
+class Divide(APIView):
+    def get(self, request: Request, by: int) -> Response:
+        return Response(1 // by)
+
+
+views: dict[str, Any] = {**django_app.views, "badjson": bad_json, "boom": boom, "handler": boom}
+urlpatterns = [path(name, _view(view)) for name, view in views.items()]
+urlpatterns += [path(name[1:], _view(django_app._failing(name))) for name in failures.by_path if name != "/boom"]
+urlpatterns.append(path("divide/<int:by>", Divide.as_view()))
+handler500 = django_app.handler500
+django_app.settings.ROOT_URLCONF = __name__
+application = get_wsgi_application()
+asgi_application = get_asgi_application()

@@ -1,0 +1,168 @@
+"""The routes of the contract as a Tornado application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from tests.contract.apps import failures
+from tornado.web import Application, RequestHandler
+
+guard = failures.guard()
+
+
+class Base(RequestHandler):
+    """Grants CORS where Tornado's documentation says to."""
+
+    fail: Any = None
+
+    def set_default_headers(self) -> None:
+        if self.request.headers.get("Origin") == failures.allowed_origin:
+            self.set_header("Access-Control-Allow-Origin", failures.allowed_origin)
+        self.set_header("Vary", "Origin")
+
+    async def get(self) -> None:
+        if self.fail is not None:
+            type(self).fail()
+        self.finish("ok")
+
+    post = put = patch = delete = head = get
+
+
+class Boom(Base):
+    async def get(self) -> None:
+        failures.boom(self.get_query_argument("m", ""))
+
+    post = put = patch = delete = head = get
+
+
+class Before(Base):
+    def prepare(self) -> None:
+        failures.boom()
+
+
+class After(Base):
+    def compute_etag(self) -> str | None:
+        failures.boom()
+        return None
+
+
+class Own(Base):
+    def get(self) -> None:
+        raise KeyError("own")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        raise RuntimeError("the error handler fails too")
+
+
+class Nothing(Base):
+    async def get(self) -> None:
+        return None
+
+
+class BadType(Base):
+    async def get(self) -> None:
+        self.write(object())  # type: ignore[arg-type]
+
+
+class BadJson(Base):
+    async def get(self) -> None:
+        self.write(json.dumps(object()))
+
+
+class BadHeader(Base):
+    async def get(self) -> None:
+        self.set_header("X-Name", "a\r\nSet-Cookie: forged=1")
+        self.finish("never")
+
+
+class Nul(Base):
+    async def get(self) -> None:
+        self.set_header("X-Name", "a\0b")
+        self.finish("never")
+
+
+class Chunks(Base):
+    many = 0
+    chunk = b"id,name\n"
+
+    async def get(self) -> None:
+        for chunk in failures.broken_after(self.many, self.chunk):
+            self.write(chunk)
+            await self.flush()
+
+
+class Sets(Chunks):
+    async def get(self) -> None:
+        self.set_header("Cache-Control", "public, max-age=60")
+        self.set_header("ETag", '"1"')
+        self.set_cookie("a", "b")
+        await super().get()
+
+
+class Broken(Chunks):
+    many = 3
+
+
+class Events(Chunks):
+    many, chunk = 1, b"data: 1\n\n"
+
+    async def get(self) -> None:
+        self.set_header("Content-Type", "text/event-stream")
+        await super().get()
+
+
+class Background(Base):
+    async def get(self) -> None:
+        self.finish("ok")
+
+    def on_finish(self) -> None:
+        raise ValueError("background")
+
+
+class Owns(Base):
+    async def get(self) -> None:
+        self.set_status(503)
+        self.finish("own words")
+
+
+class Slow(Base):
+    async def get(self) -> None:
+        for _ in range(20):
+            self.write(b"x" * 65536)
+            await self.flush()
+            await asyncio.sleep(0.01)
+
+
+class Divide(Base):
+    async def get(self, by: str) -> None:  # type: ignore[override]
+        self.finish(str(1 // int(by)))
+
+
+views: dict[str, type[RequestHandler]] = {
+    "/ok": Base,
+    "/boom": Boom,
+    "/mw": Before,
+    "/mwafter": After,
+    "/handler": Own,
+    "/none": Nothing,
+    "/badtype": BadType,
+    "/badjson": BadJson,
+    "/badheader": BadHeader,
+    "/nul": Nul,
+    "/sets": Sets,
+    "/stream0": Chunks,
+    "/stream1": Broken,
+    "/sse": Events,
+    "/background": Background,
+    "/own": Owns,
+    "/slow": Slow,
+    "/divide/([0-9]+)": Divide,
+    **{
+        path: type(path.title()[1:], (Base,), {"fail": staticmethod(fail)})
+        for path, fail in failures.by_path.items()
+        if path != "/boom"
+    },
+}
+application = guard.tornado(Application(list(views.items())))
