@@ -11,10 +11,12 @@ from fivehundred import limits
 from fivehundred.console import digest_frames
 from fivehundred.console.digest_items import Found, Unreadable, malformed
 from fivehundred.console.store.base import Batch, Digested, Store, Tally
+from fivehundred.console.store.choices import Choices
 from fivehundred.console.store.filters import Sieve
 from fivehundred.diagnosis.diagnose import diagnose
 from fivehundred.event import Event, EventError, Json, parse, seconds
 from fivehundred.event_wire import to_wire
+from fivehundred.fingerprint.choices import Book, applied
 from fivehundred.fingerprint.memory import Memory
 from fivehundred.fingerprint.rule import fingerprint
 from fivehundred.scrub import scrub
@@ -41,6 +43,7 @@ class Digester:
         self._store = store
         self._memories: dict[str, Memory] = {}
         self._touched: set[str] = set()
+        self._books: dict[str, Book] = {}  # what people decided, read anew for each batch
         self._kept_in_a_row = _kept_in_a_row_min
         self.sieve = Sieve(store.database)
 
@@ -61,11 +64,13 @@ class Digester:
         for project in self._touched:
             batch.memories[project] = self._memories[project].to_json()
         self._touched.clear()
+        self._books.clear()
 
     def forget(self) -> None:
         """The batch failed: what was learned from it was never saved."""
         self._memories.clear()
         self._touched.clear()
+        self._books.clear()
         self.sieve.forget()
 
     def _refuse(self, found: Found, batch: Batch, reason: str) -> None:
@@ -81,7 +86,7 @@ class Digester:
         held = self.sieve.holds_back(record.project, event)
         if held is not None:
             raise _HeldBack(held.reason)
-        fp = fingerprint(event, self._memory(record.project))
+        fp = applied(event, fingerprint(event, self._memory(record.project)), self._book(record.project))
         key = fp.primary.value
         if not self._store.wants(record.project, key, record.received_at):
             self._kept_in_a_row = 0
@@ -98,6 +103,12 @@ class Digester:
             memory = self._memories[project] = Memory.from_json(self._store.memory(project))
         self._touched.add(project)
         return memory
+
+    def _book(self, project: str) -> Book:
+        book = self._books.get(project)
+        if book is None:
+            book = self._books[project] = Choices(self._store.database).book(project)
+        return book
 
 
 def _outlined(found: Found) -> Event:

@@ -9,7 +9,7 @@ from fivehundred.event import Json
 
 version: int = 1  # of the algorithm; keys of different versions are never compared
 
-KeyKind: TypeAlias = Literal["client", "outage", "env", "strict", "loose", "line", "message"]
+KeyKind: TypeAlias = Literal["rule", "split", "client", "outage", "env", "strict", "loose", "line", "message"]
 
 
 @dataclass(frozen=True, slots=True)
