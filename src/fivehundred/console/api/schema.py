@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Sequence
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
 
 Schema = dict[str, Any]
@@ -21,11 +22,17 @@ _PLAIN: dict[object, Schema] = {
 }
 
 
-def components(*kinds: type) -> dict[str, Schema]:
-    """A schema by name for each dataclass and for those that they hold."""
+def components(*kinds: type, sent: Sequence[type] = ()) -> dict[str, Schema]:
+    """A schema by name for each dataclass and those that they hold. Of what is ``sent``, defaults may be left out."""
     found: dict[str, Schema] = {}
     for kind in kinds:
         _of(kind, found)
+    for kind in sent:
+        found[kind.__name__]["required"] = [
+            f.name
+            for f in dataclasses.fields(kind)
+            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        ]
     return found
 
 

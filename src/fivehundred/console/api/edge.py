@@ -1,0 +1,109 @@
+"""The edge of the API: what handlers return or raise becomes an answer. The one place that catches for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fivehundred import limits
+from fivehundred.console.api import shapes
+from fivehundred.console.store.base import BadCursor, NotFound
+from fivehundred.console.store.triage import TriageRefused
+from fivehundred.console.web import edge, forms
+
+Reader: TypeAlias = Callable[[Request], object]
+Changer: TypeAlias = Callable[[Request, bytes], object]
+
+
+def reads(reader: Reader, *known: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        unknown = sorted(set(request.query_params) - set(known))
+        if unknown:  # ignored silently, a misspelled filter would answer with everything
+            takes = f"this path takes {', '.join(known)}" if known else "this path takes none"
+            raise HTTPException(400, f"unknown parameter {', '.join(unknown)[:100]}; {takes}")
+        return await _answer(request, lambda: reader(request))
+
+    return endpoint
+
+
+def changes(changer: Changer) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if not forms.same_site(request):
+            raise HTTPException(403, "changes are taken from programs and from this Console's own pages only")
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise HTTPException(415, 'send a JSON object with "Content-Type: application/json"')
+        try:
+            body = await forms.bounded(request)
+        except forms.FormRefused as e:
+            raise HTTPException(e.status, str(e)) from e
+        return await _answer(request, lambda: changer(request, body))
+
+    return endpoint
+
+
+def removes(reader: Reader) -> Callable[[Request], Awaitable[Response]]:
+    """A change that needs no body."""
+
+    async def endpoint(request: Request) -> Response:
+        if not forms.same_site(request):
+            raise HTTPException(403, "changes are taken from programs and from this Console's own pages only")
+        return await _answer(request, lambda: reader(request))
+
+    return endpoint
+
+
+async def _answer(request: Request, work: Callable[[], object]) -> Response:
+    try:
+        body = await run_in_threadpool(lambda: msgspec.json.encode(work()))
+    except HTTPException:
+        raise
+    except NotFound as e:
+        raise HTTPException(404, str(e)) from e
+    except BadCursor as e:
+        raise HTTPException(400, str(e)) from e
+    except TriageRefused as e:
+        raise HTTPException(422, f"{e}; nothing was changed") from e
+    except Exception as e:  # whatever an event makes an answer stumble over
+        return edge.failed(request, e)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache", "x-content-type-options": "nosniff"}
+    if request.method in ("GET", "HEAD") and tag in request.headers.get("if-none-match", ""):
+        return Response(None, 304, headers)
+    return Response(body, 200, headers, "application/json")
+
+
+def refused(request: Request, e: Exception) -> Response:
+    status = e.status_code if isinstance(e, HTTPException) else 500
+    title = {400: "Bad request", 403: "Forbidden", 404: "Not found", 405: "Method not allowed"}.get(status, "Refused")
+    detail = e.detail if isinstance(e, HTTPException) else ""
+    if status == 404 and detail == "Not Found":
+        detail = "there is nothing at this path; /api/v1/openapi.json lists what there is"
+    headers = dict(e.headers or {}) if isinstance(e, HTTPException) else {}
+    body = msgspec.json.encode(shapes.Problem("about:blank", title, status, detail))
+    headers |= {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return Response(body, status, headers, "application/problem+json")
+
+
+def decoded(body: bytes, kind: type[shapes.T]) -> shapes.T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise HTTPException(422, f"{e}; nothing was changed") from e
+
+
+def limit_of(request: Request) -> int:
+    return number_of(request, "limit", limits.rows_max, limits.page_rows_max)
+
+
+def number_of(request: Request, name: str, default: int, most: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+        raise HTTPException(400, f"{name} is a number from 1 to {most}")
+    return int(text)
