@@ -11,33 +11,44 @@ class Spec:
     module: str
     attribute: str
     server: str
+    quick: bool = False  # in every run of the suite; the others by scripts/contract
 
 
 apps = "tests.contract.apps"
 pairs = [
-    Spec("flask+gunicorn", f"{apps}.flask_app", "application", "gunicorn"),
+    Spec("flask+gunicorn", f"{apps}.flask_app", "application", "gunicorn", quick=True),
     Spec("flask+waitress", f"{apps}.flask_app", "application", "waitress"),
     Spec("flask+wsgiref", f"{apps}.flask_app", "application", "wsgiref"),
-    Spec("wsgi+waitress", f"{apps}.wsgi_app", "application", "waitress"),
+    Spec("wsgi+waitress", f"{apps}.wsgi_app", "application", "waitress", quick=True),
     Spec("wsgi+gunicorn", f"{apps}.wsgi_app", "application", "gunicorn"),
-    Spec("django+gunicorn", f"{apps}.django_app", "application", "gunicorn"),
-    Spec("django+uvicorn", f"{apps}.django_app", "asgi_application", "uvicorn-h11"),
-    Spec("fastapi+uvicorn", f"{apps}.fastapi_app", "application", "uvicorn"),
-    Spec("starlette+uvicorn", f"{apps}.starlette_app", "application", "uvicorn-h11"),
+    Spec("django+gunicorn", f"{apps}.django_app", "application", "gunicorn", quick=True),
+    Spec("django+uvicorn", f"{apps}.django_app", "asgi_application", "uvicorn-h11", quick=True),
+    Spec("fastapi+uvicorn", f"{apps}.fastapi_app", "application", "uvicorn", quick=True),
+    Spec("starlette+uvicorn", f"{apps}.starlette_app", "application", "uvicorn-h11", quick=True),
     Spec("asgi+uvicorn", f"{apps}.asgi_app", "application", "uvicorn"),
-    Spec("drf+gunicorn", f"{apps}.drf_app", "application", "gunicorn"),
-    Spec("bottle+waitress", f"{apps}.bottle_app", "application", "waitress"),
-    Spec("pyramid+waitress", f"{apps}.pyramid_app", "application", "waitress"),
-    Spec("falcon+gunicorn", f"{apps}.falcon_app", "application", "gunicorn"),
-    Spec("falcon-asgi+uvicorn", f"{apps}.falcon_app", "asgi_application", "uvicorn"),
-    Spec("litestar+uvicorn", f"{apps}.litestar_app", "application", "uvicorn"),
-    Spec("quart+hypercorn", f"{apps}.quart_app", "application", "hypercorn"),
-    Spec("aiohttp", f"{apps}.aiohttp_app", "application", "aiohttp"),
-    Spec("sanic", f"{apps}.sanic_app", "application", "sanic"),
-    Spec("tornado", f"{apps}.tornado_app", "application", "tornado"),
+    Spec("drf+gunicorn", f"{apps}.drf_app", "application", "gunicorn", quick=True),
+    Spec("bottle+waitress", f"{apps}.bottle_app", "application", "waitress", quick=True),
+    Spec("pyramid+waitress", f"{apps}.pyramid_app", "application", "waitress", quick=True),
+    Spec("falcon+gunicorn", f"{apps}.falcon_app", "application", "gunicorn", quick=True),
+    Spec("falcon-asgi+uvicorn", f"{apps}.falcon_app", "asgi_application", "uvicorn", quick=True),
+    Spec("litestar+uvicorn", f"{apps}.litestar_app", "application", "uvicorn", quick=True),
+    Spec("quart+hypercorn", f"{apps}.quart_app", "application", "hypercorn", quick=True),
+    Spec("aiohttp", f"{apps}.aiohttp_app", "application", "aiohttp", quick=True),
+    Spec("sanic", f"{apps}.sanic_app", "application", "sanic", quick=True),
+    Spec("tornado", f"{apps}.tornado_app", "application", "tornado", quick=True),
     Spec("flask+gthread", f"{apps}.flask_app", "application", "gunicorn-gthread"),
     Spec("fastapi+gunicorn-uvicorn", f"{apps}.fastapi_app", "application", "gunicorn-uvicorn"),
-    Spec("asgi+hypercorn", f"{apps}.asgi_app", "application", "hypercorn"),
+    Spec("wsgi+gthread", f"{apps}.wsgi_app", "application", "gunicorn-gthread"),
+    Spec("wsgi+granian", f"{apps}.wsgi_app", "application", "granian"),
+    Spec("asgi+granian", f"{apps}.asgi_app", "application", "granian"),
+    Spec("django+hypercorn", f"{apps}.django_app", "asgi_application", "hypercorn"),
+    Spec("fastapi+hypercorn", f"{apps}.fastapi_app", "application", "hypercorn"),
+    Spec("litestar+hypercorn", f"{apps}.litestar_app", "application", "hypercorn"),
+    Spec("falcon+waitress", f"{apps}.falcon_app", "application", "waitress"),
+    Spec("bottle+gunicorn", f"{apps}.bottle_app", "application", "gunicorn"),
+    Spec("pyramid+gunicorn", f"{apps}.pyramid_app", "application", "gunicorn"),
+    Spec("quart+uvicorn", f"{apps}.quart_app", "application", "uvicorn"),
+    Spec("asgi+hypercorn", f"{apps}.asgi_app", "application", "hypercorn", quick=True),
 ]
 
 levels: dict[int, tuple[str, str]] = {

@@ -65,7 +65,9 @@ def _granian(module: str, attribute: str, descriptor: int) -> None:
     """Granian opens its own socket: on the port that was chosen, which the one who chose it shares."""
     import granian
 
-    port = socket.socket(fileno=descriptor).getsockname()[1]
+    listening = socket.socket(fileno=descriptor)
+    port = listening.getsockname()[1]
+    listening.close()
     interface = "wsgi" if attribute == "application" and module.endswith(("wsgi_app", "flask_app")) else "asgi"
     options: Any = {"interface": interface, "address": "127.0.0.1", "port": port, "log_enabled": False}
     granian.Granian(f"{module}:{attribute}", **options).serve()

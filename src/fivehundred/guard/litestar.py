@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.exceptions.responses import create_exception_response
 
 from fivehundred.guard.asgi import AsgiGuard
 from fivehundred.guard.exchange import Exchange, key
@@ -33,8 +35,19 @@ async def _seen(exc: Exception, scope: Any) -> None:
         exchange.origin, exchange.default = exc, False  # not marked: its handler may make a 4xx of it
 
 
-def _unhandled(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+def _unhandled(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
+    if isinstance(exc, HTTPException) and not _from_litestar(exc):  # the application's own words
+        return create_exception_response(request, exc)
     exchange = request.scope.get(key)
-    if isinstance(exchange, Exchange) and not hasattr(exc, "status_code"):
+    if isinstance(exchange, Exchange):
         exchange.saw(exc, own=False)
     return Response(b"", status_code=500, media_type="text/plain")
+
+
+def _from_litestar(exc: Exception) -> bool:
+    """Whether Litestar raised it about a failure: its text would go to the client."""
+    found = exc.__traceback__
+    while found is not None and found.tb_next is not None:
+        found = found.tb_next
+    module = found.tb_frame.f_globals.get("__name__", "") if found is not None else ""
+    return exc.__cause__ is not None or str(module).startswith("litestar.")

@@ -43,15 +43,17 @@ def install(guard: Guard, app: Any) -> Any:
     async def saw(request: Request, exception: BaseException, **_: Any) -> None:
         _late(guard, request, exception)
 
+    @app.signal("http.lifecycle.response")
+    async def leaves(request: Request, response: HTTPResponse, **_: Any) -> None:
+        _leaves(guard, request, response)
+
     @app.before_server_start
     async def wrap(app: Sanic[Any, Any], *_: Any) -> None:
+        for middleware in app.response_middleware:
+            middleware.func = _noted(middleware.func)
         for route in app.router.routes:
             if not hasattr(route.handler, "is_websocket"):
                 route.handler = _contained(route.handler)
-
-    @app.on_response
-    async def leaves(request: Request, response: HTTPResponse) -> None:
-        _leaves(guard, request, response)
 
     return app
 
@@ -65,7 +67,8 @@ class Handler(ErrorHandler):
         self.cached_handlers = inner.cached_handlers
 
     def response(self, request: Request, exception: Exception) -> Any:
-        if isinstance(exception, SanicException) or client_gone(exception):
+        spoken = isinstance(exception, SanicException) and not _from_sanic(exception)
+        if spoken or client_gone(exception):
             return self.inner.response(request, exception)
         exc = getattr(exception, "fivehundred_stopped", exception)
         found = self.inner.lookup(exception, request.name if request else None)
@@ -91,6 +94,15 @@ class Handler(ErrorHandler):
         return self.inner.default(request, exception)
 
 
+def _from_sanic(exc: SanicException) -> bool:
+    """Whether Sanic raised this 500 about a failure: its text would go to the client."""
+    found = exc.__traceback__
+    while found is not None and found.tb_next is not None:
+        found = found.tb_next
+    module = str(found.tb_frame.f_globals.get("__name__", "")) if found is not None else ""
+    return exc.status_code == 500 and module.startswith("sanic.")
+
+
 def _contained(handler: Any) -> Any:
     @functools.wraps(handler)
     async def contained(request: Request, *args: Any, **kwargs: Any) -> Any:
@@ -109,8 +121,28 @@ def _contained(handler: Any) -> Any:
     return contained
 
 
+def _noted(middleware: Any) -> Any:
+    """Sanic logs what fails in a response middleware and sends the response as if nothing were missing."""
+
+    @functools.wraps(middleware)
+    async def noted(request: Request, response: Any) -> Any:
+        try:
+            found = middleware(request, response)
+            return await found if isawaitable(found) else found
+        except Exception as exc:
+            if not hasattr(request.ctx, "fivehundred_out"):  # once: it may fail for our answer too
+                request.ctx.fivehundred_out = exc
+                duplicates.mark(exc)
+            raise
+
+    return noted
+
+
 def _leaves(guard: Guard, request: Request, response: HTTPResponse) -> None:
     """A response of the application on its way out."""
+    failed = getattr(request.ctx, "fivehundred_out", None)
+    if failed is not None and response.status < 500:
+        raise failed
     headers = list(response.headers.items())
     check(headers)
     if response.status < 500:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tornado.iostream import StreamClosedError
 from tornado.web import Application, Finish, HTTPError, RequestHandler
 
 from fivehundred import limits
@@ -61,6 +62,9 @@ class Guarded(RequestHandler):
             flight.end()
 
     def _handle_request_exception(self, e: BaseException) -> None:
+        stream = getattr(self.request.connection, "stream", None)
+        if isinstance(e, StreamClosedError) and stream is not None and stream.closed():
+            return  # the client is gone
         if self._finished and not isinstance(e, Finish | HTTPError):
             self._guard.report(e, self._parts(), status=None)
             duplicates.mark(e)
@@ -98,6 +102,7 @@ class Guarded(RequestHandler):
         answer = self._guard.handle(exc, self._parts())
         kept = list(self._headers.get_all())
         self._headers.clear()
+        self.__dict__.pop("_new_cookie", None)  # clear() forgets it
         for name, value in granted(answer.headers, kept):
             self.add_header(name, value)
         self.set_status(answer.status, reason(answer.status))

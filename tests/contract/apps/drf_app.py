@@ -6,20 +6,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.apps import django_app, failures  # configures Django
+from tests.contract.apps import django_app, failures
 
-from django.core.asgi import get_asgi_application
-from django.core.wsgi import get_wsgi_application
-from django.urls import path
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
+django_app.settings.REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
+
+from django.core.asgi import get_asgi_application  # noqa: E402 - the settings come first
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - the settings come first
+from django.urls import path  # noqa: E402 - the settings come first
+from rest_framework.negotiation import BaseContentNegotiation  # noqa: E402 - the settings come first
+from rest_framework.request import Request  # noqa: E402 - the settings come first
+from rest_framework.response import Response  # noqa: E402 - the settings come first
+from rest_framework.views import APIView  # noqa: E402 - the settings come first
+
+
+class Anything(BaseContentNegotiation):
+    """REST framework refuses an Accept with 406 before the view is called; the contract is about what comes after."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 def _view(respond: Any) -> Any:
     class View(APIView):
         authentication_classes: Any = ()
         permission_classes: Any = ()
+        content_negotiation_class = Anything
 
         def get(self, request: Request) -> Any:
             return respond(request)

@@ -179,5 +179,6 @@ application = guard.litestar(
         cors_config=CORSConfig(allow_origins=[failures.allowed_origin]),
         exception_handlers={Own: failing_handler},
         openapi_config=None,
+        logging_config=None,
     )
 )

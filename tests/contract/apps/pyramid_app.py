@@ -20,21 +20,6 @@ class Own(Exception):
     pass
 
 
-def hooks(handler: Any, registry: Any) -> Callable[[Request], Any]:
-    def tween(request: Request) -> Any:
-        if request.path == "/mw":
-            failures.boom()
-        response = handler(request)
-        if request.path == "/mwafter":
-            failures.boom()
-        if request.headers.get("Origin") == failures.allowed_origin:
-            response.headers["Access-Control-Allow-Origin"] = failures.allowed_origin
-        response.headers["Vary"] = "Origin"
-        return response
-
-    return tween
-
-
 def failing_handler(exc: Own, request: Request) -> Response:
     raise RuntimeError("the error handler fails too")
 
@@ -112,7 +97,7 @@ views: dict[str, Callable[[Request], Any]] = {
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
 }
 config = Configurator()
-config.add_tween(f"{__name__}.hooks")
+config.add_tween("tests.contract.apps.pyramid_hooks.hooks")
 config.add_exception_view(failing_handler, context=Own)
 for path, view in views.items():
     config.add_route(path, path)
