@@ -39,6 +39,11 @@ class Command:
 
 commands: Final = (
     Command("console", "start the Console: one process, one folder", "fivehundred.cli_console", "console"),
+    Command(
+        "ingest", "accept events on this machine, for an installation on several", "fivehundred.cli_nodes", "scale"
+    ),
+    Command("digest", "digest what the ingest nodes accepted", "fivehundred.cli_nodes", "scale"),
+    Command("quota", "show or set how many events of a project are taken", "fivehundred.cli_quota"),
     Command("demo", "see the five causes arrive: a Console, a failing API, a client", "fivehundred.demo.main", "demo"),
     Command(
         "dev", "run an application with reloading, the development page and a Console", "fivehundred.cli_dev", "console"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import errno
 import json
-import logging
 import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from fivehundred import limits
 from fivehundred.cli import Exit
-from fivehundred.console.config import Config, Layout, default_data_dir, default_host, default_port
+from fivehundred.console.config import Config, Layout, default_data_dir, default_host, default_port, is_loopback
+from fivehundred.console.logs import add_log_argument, set_up
 
 if TYPE_CHECKING:
     from fivehundred.console.app import Started
@@ -49,22 +49,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="database and payloads together, such as 500MB or 20GB; the oldest payloads go first (10GB)",
     )
+    parser.add_argument(
+        "--scale",
+        type=Path,
+        metavar="FILE",
+        help="one Console for several machines: its configuration (docs/howto/scale.md)",
+    )
     parser.add_argument("--json", action="store_true", help="announce as one line of JSON")
+    add_log_argument(parser)
 
 
 def main(args: argparse.Namespace) -> int:
+    set_up(args.log)
+    if args.scale is not None:
+        return _serve_scaled(args)
     layout = Layout(args.data or default_data_dir())
     config = Config(layout, args.host, args.port, args.public_url, args.retention_days, args.disk_max)
     if not config.loopback:
-        return _refuse(
-            f"{config.host} can be reached by others, and this version has no accounts to keep them out.\n"
-            f"Listen on {default_host} and let a proxy that asks for a password stand before it: "
-            f"fivehundred console --public-url https://NAME"
-        )
+        return _refuse(_no_accounts(config.host))
     from fivehundred.console import app, processes
     from fivehundred.console.store.base import StoreError
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         app.serve(config, _print_json if args.json else _print)
     except processes.InUse as e:
@@ -77,6 +82,40 @@ def main(args: argparse.Namespace) -> int:
     except OSError as e:
         return _refuse(_why(e, config))
     return Exit.ok
+
+
+def _serve_scaled(args: argparse.Namespace) -> int:
+    from fivehundred.console import nodes, processes, scale
+    from fivehundred.console.store.base import StoreError
+
+    try:
+        read = scale.read(args.scale)
+        given = {"data": str(args.data) if args.data else "", "public_url": args.public_url}
+        given |= {n: v for n, v in (("host", args.host), ("port", args.port)) if v != _defaults[n]}
+        read = scale.changed(read, "console", {n: v for n, v in given.items() if v != ""})
+        if read.console is not None and not is_loopback(read.console.host):
+            return _refuse(_no_accounts(read.console.host))
+        nodes.serve_console(read, _print_json if args.json else _print)
+    except scale.ScaleError as e:
+        return _refuse(str(e))
+    except processes.InUse as e:
+        return _refuse(f"the folder of this Console is in use by {e}; give it one of its own: --data DIR")
+    except StoreError as e:
+        return _refuse(f"the store cannot be opened: {e}")
+    except OSError as e:
+        return _refuse(f"the Console cannot start: {e}")
+    return Exit.ok
+
+
+_defaults: Final[dict[str, object]] = {"host": default_host, "port": default_port}
+
+
+def _no_accounts(host: str) -> str:
+    return (
+        f"{host} can be reached by others, and this version has no accounts to keep them out.\n"
+        f"Listen on {default_host} and let a proxy that asks for a password stand before it: "
+        f"fivehundred console --public-url https://NAME"
+    )
 
 
 def _print(started: Started) -> None:

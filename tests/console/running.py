@@ -93,7 +93,7 @@ def an_event(event_id: str, **fields: Any) -> bytes:
     return gzip.compress("\n".join(json.dumps(line) for line in lines).encode(), 1)
 
 
-async def load(dsn: str, seconds: float, connections: int = 8) -> list[str]:
+async def load(dsn: str, seconds: float, connections: int = 8, pause_s: float = 0) -> list[str]:
     """Posts events as fast as they are taken, until time is up or the server is gone: the ids answered with 200."""
     target = urlsplit(dsn)
     acknowledged: list[str] = []
@@ -115,6 +115,8 @@ async def load(dsn: str, seconds: float, connections: int = 8) -> list[str]:
                     return
                 acknowledged.append(event_id)
                 await reader.readexactly(41)
+                if pause_s:
+                    await asyncio.sleep(pause_s)
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:

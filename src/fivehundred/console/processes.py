@@ -21,6 +21,7 @@ from typing import IO
 
 from fivehundred import limits
 from fivehundred.console.config import Config, Layout
+from fivehundred.console.logs import set_up
 
 log = logging.getLogger("fivehundred.console.processes")
 
@@ -134,7 +135,7 @@ def main(data: str, days: str = "", disk_bytes_max: str = "") -> int:
     from fivehundred.console import digest  # the parent needs none of what it loads
     from fivehundred.console.store.base import Retention
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    set_up(level=logging.INFO)
     layout = Layout(Path(data))
     rules = Retention(float(days or limits.retention_days), int(disk_bytes_max or limits.retention_bytes_max))
     stop = threading.Event()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -98,6 +98,19 @@ def read(file: Path) -> Scale:
     for problem in _problems(scale):
         raise ScaleError(f"{file}: {problem}")
     return scale
+
+
+def changed(scale: Scale, part: str, values: dict[str, Any]) -> Scale:
+    """With values of the command line in one part. Raises ScaleError."""
+    kinds = {"ingest": IngestPart, "digest": DigestPart, "console": ConsolePart}
+    if not values:
+        return scale
+    present = getattr(scale, part)
+    given = {**(msgspec.to_builtins(present) if present is not None else {}), **values}
+    try:
+        return replace(scale, **{part: msgspec.convert(given, kinds[part])})
+    except msgspec.ValidationError as e:
+        raise ScaleError(f"{scale.file}: [{part}]: {e}") from e
 
 
 def _resolved(value: Any, where: str) -> Any:

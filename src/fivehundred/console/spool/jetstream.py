@@ -314,10 +314,14 @@ class JetStreamReader:
         return at if at.stream == made_at else Offset(made_at, 1, 0, at.nodes)
 
     def _fetch(self, at: Offset) -> list[tuple[str, Received]]:
-        messages = self._link.call(lambda js: fetch(js, self._cluster, self._partition, at.sequence, _MESSAGES_A_READ))
         found: list[tuple[str, Received]] = []
-        for message in messages:
-            at = self._unpack(message, at, found)
+        while not found:
+            start = at.sequence
+            messages = self._link.call(lambda js: fetch(js, self._cluster, self._partition, start, _MESSAGES_A_READ))  # noqa: B023
+            for message in messages:
+                at = self._unpack(message, at, found)
+            if not messages:
+                break  # else all of them had been read before: what follows them counts
         return found
 
     def _unpack(self, message: Msg, at: Offset, found: list[tuple[str, Received]]) -> Offset:

@@ -1,0 +1,54 @@
+"""Quotas in the JSON API: how many events of a project are taken per minute, hour and day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from fivehundred.console.site import Site
+from fivehundred.console.store.quotas import BadQuota, Quotas, spans
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaAnswer:
+    """null: there is no quota."""
+
+    project: str
+    minute: int | None
+    hour: int | None
+    day: int | None
+
+
+class QuotaChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What is not named stays as it is; null takes a quota away."""
+
+    minute: int | msgspec.UnsetType | None = msgspec.UNSET
+    hour: int | msgspec.UnsetType | None = msgspec.UNSET
+    day: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class QuotaApi:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def show(self, request: Request) -> QuotaAnswer:
+        project = self._site.store().project(request.path_params["project"])  # raises NotFound
+        of = Quotas(self._site.store().database).of(project.id)
+        return QuotaAnswer(project.id, of.get("minute"), of.get("hour"), of.get("day"))
+
+    def change(self, request: Request, sent: QuotaChange) -> QuotaAnswer:
+        project = self._site.store().project(request.path_params["project"])
+        database = self._site.store().database
+        values = {"minute": sent.minute, "hour": sent.hour, "day": sent.day}
+        try:
+            with database.transaction():
+                for per in spans:
+                    events = values[per]
+                    if not isinstance(events, msgspec.UnsetType):
+                        Quotas(database).set(project.id, per, events)
+        except BadQuota as e:
+            raise HTTPException(422, f"{e}; nothing was changed") from e
+        return self.show(request)
