@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
 
+from fivehundred.console.api import edge
 from fivehundred.console.site import Site
 from fivehundred.console.store.quotas import BadQuota, Quotas, spans
 
@@ -28,6 +30,16 @@ class QuotaChange(msgspec.Struct, forbid_unknown_fields=True):
     minute: int | msgspec.UnsetType | None = msgspec.UNSET
     hour: int | msgspec.UnsetType | None = msgspec.UNSET
     day: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """Within the API's mount."""
+    api = QuotaApi(site)
+    path = "/projects/{project}/quotas"
+    return [
+        Route(path, edge.reads(api.show), methods=["GET"]),
+        Route(path, edge.changes(lambda r, body: api.change(r, edge.decoded(body, QuotaChange))), methods=["PATCH"]),
+    ]
 
 
 class QuotaApi:
