@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fivehundred import limits
+from fivehundred.console.store.base import Digested
 from fivehundred.console.store.database import Database, Value, among
 from fivehundred.console.store.delta import Delta, face, heavier, new_user_weight, verdict
 
@@ -137,26 +138,35 @@ def _save_project_values(db: Database, deltas: Sequence[Delta]) -> None:
 
 
 def _save_faults(db: Database, deltas: Sequence[Delta], now: float) -> None:
-    db.many(
-        "UPDATE fault SET events = events + ?, users = ?,"
-        " first_seen = CASE WHEN first_seen < ? THEN first_seen ELSE ? END, impact = ?, state = ?, regressed_at = ?,"
-        " changed_at = ? WHERE id = ?",
-        [(d.events, d.users, d.first_seen, d.first_seen, d.impact, d.state, d.regressed_at, now, d.fault)
-         for d in deltas],
-    )  # fmt: skip
-    kept = [(delta.last_kept, delta.fault) for delta in deltas if delta.last_kept]
-    db.many("UPDATE fault SET last_event_id = ? WHERE id = ?", kept)
-    # late arrivals are counted; the face of a fault is its newest event
-    newest = [(d, d.last, d.request) for d in deltas if d.last is not None and d.last.event.timestamp >= d.last_seen]
-    _update(db, [{"last_seen": last.event.timestamp, **face(last, known), "id": d.fault} for d, last, known in newest])
-    _update(db, [{**verdict(d.diagnosed), "id": d.fault} for d, _, _ in newest if d.diagnosed])
-    releases = [(last.event.release, d.fault) for d, last, _ in newest if last.event.release]
-    db.many("UPDATE fault SET last_release = ? WHERE id = ?", releases)
-    db.many("UPDATE fault SET first_release = ? WHERE id = ? AND first_release = ''", releases)
+    """One statement a fault. The face of a fault is its newest event; late arrivals are counted."""
+    alike: dict[str, list[tuple[Value, ...]]] = {}
+    for d in deltas:
+        row: dict[str, Value] = {
+            "events = events + ?": d.events,
+            "users = ?": d.users,
+            "first_seen = CASE WHEN first_seen < ? THEN first_seen": d.first_seen,
+            "ELSE ? END": d.first_seen,
+            "impact = ?": d.impact,
+            "state = ?": d.state,
+            "regressed_at = ?": d.regressed_at,
+            "changed_at = ?": now,
+        }
+        if d.last_kept:
+            row["last_event_id = ?"] = d.last_kept
+        if d.last is not None and d.last.event.timestamp >= d.last_seen:
+            row |= _newest(d, d.last)
+        sets = ", ".join(row).replace("first_seen, ELSE", "first_seen ELSE")
+        sql = f"UPDATE fault SET {sets} WHERE id = ?"  # noqa: S608 - our own words
+        alike.setdefault(sql, []).append((*row.values(), d.fault))
+    for sql, rows in alike.items():
+        db.many(sql, rows)
 
 
-def _update(db: Database, rows: Sequence[dict[str, Value]]) -> None:
-    """Of ``fault``; every row has the same columns, ``id`` is the last."""
-    if rows:
-        sets = ", ".join(f"{name} = ?" for name in list(rows[0])[:-1])
-        db.many(f"UPDATE fault SET {sets} WHERE id = ?", [tuple(row.values()) for row in rows])  # noqa: S608 - our names
+def _newest(d: Delta, last: Digested) -> dict[str, Value]:
+    row: dict[str, Value] = {"last_seen = ?": last.event.timestamp}
+    shown = {**face(last, d.request), **(verdict(d.diagnosed) if d.diagnosed else {})}
+    row |= {f"{name} = ?": value for name, value in shown.items()}
+    if last.event.release:
+        row["last_release = ?"] = last.event.release
+        row["first_release = CASE WHEN first_release = '' THEN ? ELSE first_release END"] = last.event.release
+    return row

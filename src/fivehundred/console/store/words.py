@@ -8,6 +8,7 @@ the same. A search is for beginnings.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ from fivehundred.console.store.delta import Delta, summary_of
 
 _OTHER: Final = re.compile(r"[\W_]+")  # what joins the words of one chunk: shop.orders, /orders/5, order_total
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
+_turns_at_once: Final = 10  # batches whose words of one fault are saved at once; then
+_again_s: Final = 60.0  # so much later the next ones are
 _told_max: Final = 50_000  # texts of which it is known that their words are kept
 
 
@@ -28,12 +31,16 @@ class Words:
         self._db = db
         self._told: set[tuple[int, int]] = set()  # (fault, hash of a text)
         self._telling: set[tuple[int, int]] = set()  # of the transaction in hand
+        self._turns: dict[int, tuple[int, float]] = {}  # fault -> times its words were saved, when they may be again
 
     def save(self, deltas: Sequence[Delta]) -> None:
         """Within the transaction of the batch."""
         self._telling = set()
         new: dict[int, list[str]] = {}
+        at = time.monotonic()
         for delta in deltas:
+            if self._turns.get(delta.fault, (0, 0.0))[1] > at:
+                continue  # messages with numbers in them would make new words of every event
             for text in texts_of(delta.diagnosed) if delta.diagnosed is not None else ():
                 mark = (delta.fault, hash(text))
                 if mark not in self._told and mark not in self._telling:
@@ -45,6 +52,8 @@ class Words:
         known: dict[int, str] = dict(among(self._db, sql, [(fault,) for fault in new]))
         rows: list[tuple[Value, ...]] = []
         for fault, texts in sorted(new.items()):
+            turns = self._turns.get(fault, (0, 0.0))[0] + 1
+            self._turns[fault] = (turns, at + _again_s if turns >= _turns_at_once else 0.0)
             words = dict.fromkeys(known.get(fault, "").split())
             before = len(words)
             for word in words_of(texts):
@@ -59,6 +68,7 @@ class Words:
         """The transaction was committed."""
         if len(self._told) > _told_max:
             self._told.clear()
+            self._turns.clear()
         self._told |= self._telling
 
 
