@@ -66,7 +66,7 @@ _run = [p for p in pairs if p.quick or "CONTRACT_RESULTS" in os.environ]
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     spec = request.param
     log_path = tmp_path_factory.mktemp(spec.name.replace("+", "-")) / "log"
-    with socket.create_server(("127.0.0.1", 0), backlog=200) as listening, log_path.open("wb") as log:
+    with _bound(spec.server) as listening, log_path.open("wb") as log:
         listening.set_inheritable(True)
         serve = str(Path(__file__).parent / "serve.py")
         process = subprocess.Popen(
@@ -93,7 +93,23 @@ def _clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("FIVEHUNDRED_", "SENTRY_"))}
 
 
-def _wait(running: Pair) -> None:
+def _bound(server: str) -> socket.socket:
+    if server != "granian":
+        return socket.create_server(("127.0.0.1", 0), backlog=200)
+    reserved = socket.socket()  # Granian opens its own socket: this one keeps the port and does not listen
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
+
+
+def _wait(running: Pair, wait_s: float = 15.0) -> None:
+    until = time.monotonic() + wait_s
+    while running.process.poll() is None and time.monotonic() < until:
+        try:
+            socket.create_connection(running.address, 1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
     try:
         assert running.get("/ok").status == 200
     except (OSError, AssertionError) as exc:
