@@ -1,4 +1,7 @@
-"""``fivehundred faults``: what a running Console knows, in a terminal. Talks to its API with the standard library."""
+"""``fivehundred faults``: what a running Console knows, in a terminal, and what is decided about it.
+
+Talks to the Console's API with the standard library.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fivehundred.cli import Exit
@@ -34,18 +37,27 @@ class Refused(Exception):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "QUERY is what the search line of the pages takes, such as: is:open cause:database release:2.4 timeout. "
+        "Acts: resolve ID [this|next|RELEASE], reopen ID, mute ID [1h|7d|'100 events'|'10 users'], "
+        "assign ID NAME|team:NAME|nobody, priority ID high|medium|low|impact, comment ID TEXT. "
+        "Several IDs are separated by commas. "
         f"The Console is the one that FIVEHUNDRED_URL names, else the host of FIVEHUNDRED_DSN, else {_default_url}."
     )
     parser.add_argument(
-        "words", nargs="*", metavar="[list] [QUERY] | show ID", help="a search, or one fault by number or reference"
+        "words",
+        nargs="*",
+        metavar="[list] [QUERY] | show ID | ACT ID ...",
+        help="a search, one fault by number or reference, or an act",
     )
     parser.add_argument("--url", default="", help="of the Console")
     parser.add_argument("--limit", type=int, default=25, help="faults to list (25)")
     parser.add_argument("--json", action="store_true", help="what the API answers, unchanged")
+    parser.add_argument("--token", default="", help="of the API, where there are accounts (or FIVEHUNDRED_TOKEN)")
 
 
 def main(args: argparse.Namespace) -> int:
     base = (args.url or configured_url()).rstrip("/")
+    if args.words[:1] and args.words[0] in acts:
+        return _act(args, base)
     shows = args.words[:1] == ["show"]
     name = args.words[1].lower().removeprefix("urn:uuid:").replace("-", "") if len(args.words) == 2 else ""
     if shows and not (name.isdecimal() or re.fullmatch(r"[0-9a-f]{32}", name)):
@@ -54,7 +66,9 @@ def main(args: argparse.Namespace) -> int:
         )
         return Exit.usage
     try:
-        answer = _get(base, _fault_path(base, name) if shows else f"/api/v1/faults?{_query(args)}")
+        answer = _get(
+            base, _fault_path(base, name, args.token) if shows else f"/api/v1/faults?{_query(args)}", args.token
+        )
     except Unreachable as e:
         print(f"fivehundred faults: {e}", file=sys.stderr)
         return Exit.unreachable
@@ -70,10 +84,80 @@ def main(args: argparse.Namespace) -> int:
     return Exit.ok
 
 
-def _fault_path(base: str, name: str) -> str:
+# ---- acts ----------------------------------------------------------------------------------------
+
+acts: Final = ("resolve", "reopen", "mute", "assign", "priority", "comment")
+
+
+def _act(args: argparse.Namespace, base: str) -> int:
+    """``mute 12,13 1h``: numbers, then what goes with the act."""
+    name, *words = args.words
+    faults = [int(n) for n in words[0].replace("#", "").split(",") if n.isdecimal() and n.isascii()] if words else []
+    rest = " ".join(words[1:])
+    try:
+        body = act_body(name, rest)
+        if not faults:
+            raise ValueError("give the number of a fault, as they are listed; several are separated by commas")
+        if name == "comment":
+            answer = _send(base, f"/api/v1/faults/{faults[0]}/comments", body, args.token)
+        else:
+            answer = _send(base, "/api/v1/faults/acts", {**body, "faults": faults}, args.token)
+    except ValueError as e:
+        print(f"fivehundred faults {name}: {e}", file=sys.stderr)
+        return Exit.usage
+    except Unreachable as e:
+        print(f"fivehundred faults {name}: {e}", file=sys.stderr)
+        return Exit.unreachable
+    except Refused as e:
+        print(f"fivehundred faults {name}: {e}", file=sys.stderr)
+        return Exit.failed
+    if args.json:
+        print(json.dumps(answer, indent=2))
+    elif name == "comment":
+        print(f"Written. {base}/faults/{faults[0]}#history")
+    else:
+        count = answer.get("changed", 0)
+        print(f"{count} of {len(faults)} changed." if count != 1 or len(faults) > 1 else "Changed.")
+    return Exit.ok
+
+
+def act_body(name: str, rest: str) -> dict[str, Any]:
+    """What the API is sent. Raises ValueError with what to type instead."""
+    if name == "comment":
+        if not rest:
+            raise ValueError("say what to write: fivehundred faults comment 12 'The vendor knows.'")
+        return {"body": rest}
+    body: dict[str, Any] = {"act": name}
+    if name == "resolve" and rest:
+        body |= {"fixed_in": rest} if rest in ("this", "next") else {"fixed_in": "this", "release": rest}
+    elif name == "mute" and rest:
+        body |= _until(rest)
+    elif name == "assign":
+        if not rest:
+            raise ValueError("say to whom: a name, team:NAME, or nobody")
+        kind, named = ("team", rest[5:]) if rest.startswith("team:") else ("member", rest)
+        body["owner"] = None if rest == "nobody" else {"name": named, "kind": kind}
+    elif name == "priority":
+        if rest not in ("high", "medium", "low", "impact"):
+            raise ValueError("a priority is high, medium, low, or impact to leave it to the impact")
+        body["priority"] = "" if rest == "impact" else rest
+    return body
+
+
+def _until(rest: str) -> dict[str, Any]:
+    span = re.fullmatch(r"([0-9]{1,5})([mhdw])", rest)
+    if span:
+        return {"for_seconds": int(span[1]) * {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}[span[2]]}
+    count = re.fullmatch(r"([0-9]{1,8}) (event|user)s?", rest)
+    if count:
+        return {f"more_{count[2]}s": int(count[1])}
+    raise ValueError(f"mute for 30m, 1h or 7d, or until '100 events' or '10 users', not {rest!r}")
+
+
+def _fault_path(base: str, name: str, token: str) -> str:
     """Of the fault with that number, or of the one that the event with that reference belongs to."""
     if len(name) == 32:
-        found = _get(base, f"/api/v1/events/{name}")["fault"]
+        found = _get(base, f"/api/v1/events/{name}", token)["fault"]
         if found is None:
             raise Refused(f"event {name} could not be read when it arrived, so it belongs to no fault")
         return f"/api/v1/faults/{found}"
@@ -93,10 +177,22 @@ def configured_url() -> str:
     return f"{dsn.scheme}://{dsn.netloc.rpartition('@')[2]}" if dsn.scheme in ("http", "https") else _default_url
 
 
-def _get(base: str, path: str) -> dict[str, Any]:
+def _get(base: str, path: str, token: str = "") -> dict[str, Any]:
+    return _ask(base, path, None, token)
+
+
+def _send(base: str, path: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
+    return _ask(base, path, json.dumps(body).encode(), token)
+
+
+def _ask(base: str, path: str, body: bytes | None, token: str) -> dict[str, Any]:
     if urlsplit(base).scheme not in ("http", "https"):
         raise Unreachable(f"{base!r} is no address of a Console; one looks like {_default_url}")
-    request = urllib.request.Request(base + path, headers={"Accept": "application/json"})
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    token = token or os.environ.get("FIVEHUNDRED_TOKEN", "")
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(base + path, data=body, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
             answer = json.loads(reply.read(_ANSWER_BYTES_MAX))

@@ -7,6 +7,7 @@ Server-rendered, usable without scripts, nothing inline, nothing from outside. W
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +20,7 @@ from fivehundred.console.web import (
     edge,
     events,
     faults,
+    grouping,
     incidents,
     live,
     onboarding,
@@ -45,6 +47,7 @@ def routes(site: Site) -> list[BaseRoute]:
         *events.routes(site),
         *alerts.routes(site),
         *incidents.routes(site),
+        *grouping.routes(site),
         *projects.routes(site),
         *release_pages.routes(site),
         *route_pages.routes(site),
@@ -129,9 +132,19 @@ def static(request: Request) -> Response:
     kind = "image/svg+xml" if name in ("icons.svg", "mark.svg") else _STATIC.get(name, "")
     if not kind:
         return edge.missing(request)
-    answer = render.packed(request, (render.HERE / "static" / name).read_bytes(), kind)
+    answer = render.packed(request, _asset(name), kind)
     answer.headers["cache-control"] = _YEAR
     return answer
+
+
+@lru_cache(maxsize=8)
+def _asset(name: str) -> bytes:
+    """The file; a script without indentation and lines that are comments, which are for its readers."""
+    data = (render.HERE / "static" / name).read_bytes()
+    if not name.endswith(".js"):
+        return data
+    lines = (line.strip() for line in data.splitlines())
+    return b"\n".join(line for line in lines if line and not line.startswith(b"//")) + b"\n"
 
 
 def favicon(request: Request) -> Response:

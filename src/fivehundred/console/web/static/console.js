@@ -3,6 +3,7 @@
   "use strict";
   const one = (s, root = document) => root.querySelector(s);
   const all = (s, root = document) => [...root.querySelectorAll(s)];
+  const made = (tag, css, words) => Object.assign(document.createElement(tag), { className: css, textContent: words });
   const page = document.body.dataset.page;
   document.documentElement.classList.add("js");
 
@@ -15,8 +16,8 @@
     try {
       const answer = await fetch(location.href, { headers: { "x-live": "1" } });
       if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    } catch { /* the server is away; the stream reconnects by itself and asks again */ }
-    // a storm changes something all the time: twice a second is enough to watch it
+    } catch { /* away; the stream reconnects and asks again */ }
+    // twice a second is enough to watch a storm
     setTimeout(() => { busy = false; if (again) { again = false; refresh(); } }, 400);
   }
 
@@ -29,7 +30,7 @@
     }
   }
 
-  // Rows are updated where they stand; new ones wait behind a pill, so that nothing moves under the pointer.
+  // Rows are updated where they stand; new ones wait behind a pill: nothing moves under the pointer.
   function list(fresh) {
     const tabs = one(".tabs"), theirs = one(".tabs", fresh);
     if (tabs && theirs && !tabs.contains(document.activeElement)) tabs.replaceWith(theirs);
@@ -42,7 +43,8 @@
       if (!known.has(row.dataset.fault)) { added++; continue; }
       const old = one(`tr[data-fault="${row.dataset.fault}"]`, mine);
       for (let i = 1; i < row.cells.length; i++) {
-        if (old.cells[i].innerHTML !== row.cells[i].innerHTML && !old.cells[i].contains(document.activeElement)) old.cells[i].innerHTML = row.cells[i].innerHTML;
+        const was = old.cells[i], is = row.cells[i];
+        if (was.innerHTML !== is.innerHTML && !was.contains(document.activeElement)) was.innerHTML = is.innerHTML;
       }
     }
     const total = one("[data-total]", mine), sum = one("[data-total]", next);
@@ -54,8 +56,8 @@
     let button = one(".pill");
     if (!count) { button?.remove(); return; }
     if (!button) {
-      button = document.createElement("button");
-      button.className = "pill"; button.type = "button"; button.setAttribute("role", "status");
+      button = made("button", "pill", "");
+      button.setAttribute("role", "status");
       button.addEventListener("click", () => { swap(waiting); button.remove(); });
       document.body.append(button);
     }
@@ -80,7 +82,7 @@
       stream = new EventSource("/live");
       stream.addEventListener("change", refresh);
     };
-    // a page in the background does not listen; when it comes back it asks once for what it missed
+    // in the background a page does not listen; when it comes back it asks once for what it missed
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) { stream?.close(); stream = null; } else if (!stream) { listen(); refresh(); }
     });
@@ -112,12 +114,17 @@
   function act(key) {
     const button = one(`button[data-key="${key}"]`);
     if (!button) return;
-    if (page === "faults" && !one("#list :checked")) {
-      const box = rows()[at] && one("input", rows()[at]);
-      if (!box) { toast("Select a fault first: j, then x"); return; }
-      box.checked = true;
-    }
+    if (page === "faults" && !chosen()) return;
     button.form.requestSubmit(button);
+  }
+
+  // The selected faults, else the one where we are.
+  function chosen() {
+    if (one("#list :checked")) return true;
+    const box = rows()[at] && one("input", rows()[at]);
+    if (!box) { toast("Select a fault first: j, then x"); return false; }
+    box.checked = true; selection();
+    return true;
   }
 
   document.addEventListener("change", e => { if (e.target.matches("#list input")) selection(); });
@@ -127,11 +134,12 @@
   let before = "";
   document.addEventListener("keydown", e => {
     const typing = e.target.closest("input:not([type=checkbox]), textarea, select");
-    if (e.key === "Escape") { if (typing) typing.blur(); one(".looks")?.removeAttribute("open"); return; }
+    if (e.key === "Escape") { if (typing) typing.blur(); shut(); return; }
+    if ((e.ctrlKey || e.metaKey) && e.key === "k") { e.preventDefault(); palette(); return; }
     if (typing || e.ctrlKey || e.metaKey || e.altKey || one("dialog[open]")) return;
-    const there = before === "g" && { o: "/", f: "/faults", p: "/projects", l: "/losses" }[e.key];
+    const there = before === "g" && { o: "", f: "faults", i: "incidents", r: "releases", t: "routes", p: "projects", a: "alerts", s: "settings", l: "losses" }[e.key];
     before = e.key;
-    if (there) { location.assign(there); return; }
+    if (there !== false && there !== undefined) { location.assign("/" + there); return; }
     const acts = {
       "/": () => one(".find input").select(),
       "j": () => move(1),
@@ -139,25 +147,70 @@
       "x": () => { const box = rows()[at] && one("input", rows()[at]); if (box) { box.checked = !box.checked; selection(); } },
       "e": () => act("e"),
       "m": () => act("m"),
+      "a": assign,
+      "c": () => one(".say-it textarea")?.focus(),
       "?": help,
     };
     if (acts[e.key]) { e.preventDefault(); acts[e.key](); }
     // Enter opens by itself: the row's link has the focus
   });
 
-  async function help(e) {
-    e?.preventDefault?.();
-    const text = one("[data-help-text]", new DOMParser().parseFromString(await (await fetch("/help")).text(), "text/html"));
-    const box = document.createElement("dialog");
-    box.setAttribute("aria-label", "Keyboard and search");
-    const close = document.createElement("button");
-    close.className = "btn small"; close.textContent = "Close"; close.addEventListener("click", () => box.close());
+  // ---- menus: one at a time; a click elsewhere or Escape shuts them ----
+  function shut(but) { for (const m of all("details.menu[open], .looks[open]")) if (m !== but) m.open = false; }
+  document.addEventListener("click", e => shut(e.target.closest("details.menu, .looks")));
+
+  function assign() {
+    const menu = one("[data-menu=a]");
+    if (!menu || (page === "faults" && !chosen())) return;
+    shut(); menu.open = true; one("input", menu)?.focus();
+  }
+
+  // ---- dialogs: pages of their own, shown over the one that is read ----
+  async function dialog(path, part, name) {
+    const text = one(part, new DOMParser().parseFromString(await (await fetch(path)).text(), "text/html"));
+    const box = made("dialog", "", "");
+    box.setAttribute("aria-label", name);
+    const close = made("button", "btn small", "Close");
+    close.addEventListener("click", () => box.close());
     box.append(text, close);
     box.addEventListener("close", () => box.remove());
     document.body.append(box);
     box.showModal();
+    return box;
   }
-  one("[data-help]")?.addEventListener("click", help);
+  const help = () => dialog("/help", "[data-help-text]", "Keyboard and search");
+  for (const [what, opens] of [["help", help], ["palette", palette]]) one(`[data-${what}]`)?.addEventListener("click", e => { e.preventDefault(); opens(); });
+
+  // What this page can do stands before where one can go; what fits nothing is searched for.
+  async function palette() {
+    if (one("dialog[open]")) return;
+    const box = await dialog("/palette", "[data-palette-list]", "Everything"), list = one("ul", box);
+    for (const button of all(".acts button[name=act], .go button[name=act]").reverse()) {
+      if (button.classList.contains("hide") || button.value.endsWith("…") || (page === "faults" && !one("#list :checked"))) continue;
+      const menu = button.closest(".menu"), item = made("li", "", "");
+      const go = made("button", "link", (menu ? `${one("summary", menu).textContent} ` : "") + button.textContent);
+      go.addEventListener("click", () => { box.close(); button.form.requestSubmit(button); });
+      item.append(go); list.prepend(item);
+    }
+    const line = made("input", "", "");
+    line.setAttribute("aria-label", "Filter, or search"); line.placeholder = "Where to, or what to search";
+    box.prepend(line); line.focus();
+    line.addEventListener("input", () => { for (const i of list.children) i.hidden = !i.textContent.toLowerCase().includes(line.value.toLowerCase()); });
+    line.addEventListener("keydown", e => {
+      if (e.key !== "Enter") return;
+      const hit = line.value && one("li:not([hidden]) > *", list);
+      if (hit) hit.click(); else location.assign(`/faults?q=${encodeURIComponent(line.value)}`);
+    });
+  }
+
+  // ---- the search box: what could come next ----
+  const find = one(".find input");
+  let asked = 0;
+  find?.addEventListener("input", async () => {
+    const mine = ++asked, answer = await fetch(`/faults/suggest?q=${encodeURIComponent(find.value)}`);
+    if (mine !== asked || !answer.ok) return;
+    one("#terms").replaceChildren(...(await answer.json()).map(t => new Option(t, t)));
+  });
 
   // ---- copying: without scripts these are plain links to the text ----
   document.addEventListener("click", async e => {
@@ -172,8 +225,8 @@
 
   function toast(words) {
     one(".toast")?.remove();
-    const note = document.createElement("div");
-    note.className = "toast"; note.setAttribute("role", "status"); note.textContent = words;
+    const note = made("div", "toast", words);
+    note.setAttribute("role", "status");
     document.body.append(note);
     setTimeout(() => note.remove(), 2200);
   }
