@@ -74,6 +74,7 @@ queue_wait_ms_max: Final = 600_000  # a proxy's time of arrival that lies furthe
 guard_spool_bytes_max: Final = 64 * MIB  # per process, on disk
 guard_memory_bytes_max: Final = 8 * MIB  # per process, where no disk can be written
 guard_spool_slim_at: Final = 0.5  # of the bound: above it every event of a known fault is slim
+guard_spool_count_at: Final = 0.9  # of the bound: above it events of a known fault are counted and not stored
 ship_timeout_s: Final = 10  # one request to the collector
 ship_backoff_first_s: Final = 0.5
 ship_backoff_max_s: Final = 5  # within the first minutes of an outage: a refused connection costs next to nothing

@@ -11,13 +11,29 @@ import json
 import marshal
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from fivehundred import limits
 from fivehundred.event import Json
 
 mark: Final = "[scrubbed]"
+
+
+class _Lazy:
+    """A pattern that is compiled when it is first used: all of them at once would be a third of the Guard's import."""
+
+    def __init__(self, pattern: str, flags: int = 0) -> None:
+        self._source = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        """Once per pattern: from then on its methods are this object's own attributes."""
+        if name not in ("search", "sub", "match", "findall", "finditer"):
+            raise AttributeError(name)
+        compiled = re.compile(*self._source)
+        self.search, self.sub, self.match = compiled.search, compiled.sub, compiled.match
+        self.findall, self.finditer = compiled.findall, compiled.finditer
+        return getattr(compiled, name)
 
 
 def scrub(wire: dict[str, Json], extra_keys: Iterable[str] = ()) -> dict[str, Json]:
@@ -58,7 +74,10 @@ class _Walker:
         texts, plain = _harmless_texts, self.plain
         for key, inner in value.items():
             if key not in plain:
-                self.named(cleaned, key, inner, depth)
+                if key in _source_keys:
+                    cleaned[key] = _source(inner)
+                else:
+                    self.named(cleaned, key, inner, depth)
             elif isinstance(inner, str):
                 cleaned[key] = inner if inner in texts else scrub_text(inner)
             elif inner is None or isinstance(inner, bool):
@@ -69,15 +88,14 @@ class _Walker:
 
     def named(self, cleaned: dict[str, Json], key: str, inner: Json, depth: int) -> None:
         """What stands under a name that asks for more than a look at its value, or that is not known yet."""
+        if key == "vars" and isinstance(inner, dict) and depth > 1:
+            cleaned[key] = self.variables(inner, depth - 1)
+            return
         safe_key = scrub_text(key)
-        if self.names_secret(key):
-            cleaned[safe_key] = _hidden(inner)
-        elif key in _source_keys:
-            cleaned[safe_key] = _source(inner)
-        elif key == "cookies":
+        if key == "cookies":
             cleaned[safe_key] = _all_hidden(inner)
-        elif key == "vars" and isinstance(inner, dict) and depth > 1:
-            cleaned[safe_key] = self.variables(inner, depth - 1)
+        elif self.names_secret(key):
+            cleaned[safe_key] = _hidden(inner)
         else:
             cleaned[safe_key] = self.value(inner, depth - 1)
             if safe_key == key and len(key) <= limits.text_remembered_chars_max:
@@ -138,7 +156,7 @@ _plain_keys: set[str] = set()  # names that hold no secret, name none and need n
 
 
 _source_keys: Final = frozenset({"context_line", "pre_context", "post_context"})
-_form_like = re.compile(r"[\w.%+\[\]-]{1,100}=[^\s]*\Z")
+_form_like = _Lazy(r"[\w.%+\[\]-]{1,100}=[^\s]*\Z")
 
 
 def _hidden(value: Json) -> Json:
@@ -181,7 +199,7 @@ _words: Final = frozenset(
 _innocent: Final = frozenset(
     {"tokentype", "passwordfield", "secretname", "cookiesenabled", "samesite", "authority", "csrfexempt", "authtype"}
 )
-_word_ends = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_word_ends = _Lazy(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _known: dict[str, bool] = {}
 
 
@@ -292,18 +310,18 @@ def suspicious(text: str) -> bool:
     return bool(_hint.search(text) or _lower_hint.search(text.lower()) or _many_digits.search(text))
 
 
-_many_digits = re.compile(r"\d(?:[ -]*\d){12}")
+_many_digits = _Lazy(r"\d(?:[ -]*\d){12}")
 _hints: Final = (
     "eyJ", "://", "-----BEGIN", "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "github_pat_", "sk_", "pk_", "rk_", "sk-", "gh",
     "glpat-", "xox", "SG.",
-    "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "AccountKey=", "key-", "hooks.slack.com",
+    "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "hooks.slack.com",
 )  # fmt: skip
 _lower_hints: Final = (
     "bearer", "basic ", "digest ", "pass", "pwd", "secret", "token", "api", "auth", "cookie", "session", "credential",
     "key", "cvv", "cvc", "ssn", "iban", "pin",
 )  # fmt: skip
-_hint = re.compile("|".join(map(re.escape, _hints)))
-_lower_hint = re.compile("|".join(map(re.escape, _lower_hints)))
+_hint = _Lazy("|".join(map(re.escape, _hints)))
+_lower_hint = _Lazy("|".join(map(re.escape, _lower_hints)))
 
 
 def _shapes(text: str) -> str:
@@ -318,8 +336,8 @@ def _shapes(text: str) -> str:
     return text
 
 
-_run = re.compile(r"[^\s'\"<>]++")
-_at_host = re.compile(r"@(?=[\w\[.-])")
+_run = _Lazy(r"[^\s'\"<>]++")
+_at_host = _Lazy(r"@(?=[\w\[.-])")
 
 
 def _hide_userinfo(run: re.Match[str]) -> str:
@@ -334,18 +352,18 @@ def _hide_userinfo(run: re.Match[str]) -> str:
 
 
 # scheme://user:password@host; the password ends at the last @ before a blank, a quote or the end
-_userinfo = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{1,30}+://)([^\s:/@'\"<>]*)(?::([^\s'\"<>]*))?@(?=[\w\[.-])")
+_userinfo = _Lazy(r"([a-zA-Z][a-zA-Z0-9+.-]{1,30}+://)([^\s:/@'\"<>]*)(?::([^\s'\"<>]*))?@(?=[\w\[.-])")
 
 
 def _lone_user(found: re.Match[str]) -> str:
     return f"{found[1]}{mark}@" if len(found[2]) >= 20 else found[0]
 
 
-_scheme_name = re.compile("bearer|basic|token|apikey|negotiate|digest")
-_scheme = re.compile(
+_scheme_name = _Lazy("bearer|basic|token|apikey|negotiate|digest")
+_scheme = _Lazy(
     r"\b(Bearer|Basic|Token|ApiKey|Negotiate|Digest)\s+(?=\S{6})(?:\w+=\"[^\r\n]+|[A-Za-z0-9+/=._~\-]+)", re.I
 )
-_token = re.compile(
+_token = _Lazy(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # JWT
     r"|\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"  # AWS key id
@@ -360,11 +378,11 @@ _token = re.compile(
     r"|(?<=AccountKey=)[A-Za-z0-9+/=]{20,}",  # Azure storage
     re.DOTALL,
 )
-_token_start = re.compile(
+_token_start = _Lazy(
     r"eyJ|-----BEGIN|AKIA|ASIA|ABIA|ACCA|AIza|ya29\.|[srp]k_|whsec_|\bsk-|gh[pousr]_|github_pat_|glpat-|xox|hooks\.slack"
     r"|SG\.|\bkey-|npm_|pypi-|dop_v1_|hv[sb]\.|EAA|shpat_|AccountKey="
 )
-_card = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
+_card = _Lazy(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 
 
 def _is_card(text: str) -> bool:
@@ -379,7 +397,7 @@ def _is_card(text: str) -> bool:
 # name=value, "name": "value", name => value, name: value - in messages, reprs, DSNs, JSON inside of texts
 # The name is possessive ("++") and begins where its word begins: no part of it could match where the whole does not,
 # and trying them all made this the dearest expression of a digest.
-_assignment = re.compile(
+_assignment = _Lazy(
     r"""(?P<quote>\\?["']|)(?<![A-Za-z_])(?P<name>[A-Za-z_][\w.\-]++)(?P=quote)
         (?P<between>\s{0,3}(?:=>|==|=|:)\s{0,3}|,\s(?=b?["']))
         (?P<value>(?:b|r|u)?(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|\\?'(?:[^'\\]|\\(?!').)*\\?')|[^\s,;&"'<>(){}\[\]]+)""",
@@ -420,7 +438,7 @@ def _strong_name(name: str) -> bool:
 
 
 _telling_nothing: Final = frozenset({"", "None", "null", "True", "False", "true", "false", "undefined", "required"})
-_literal = re.compile(
+_literal = _Lazy(
     r"""([A-Za-z_][\w.\-]{1,60}+)(["']?\]?\s{0,3}(?:[=:]|,)\s{0,3})([bru]{0,2})(["'])((?:[^"'\\]|\\.)+)\4"""
 )
 

@@ -23,6 +23,7 @@ class Outcome(NamedTuple):
     wait_s: float = 0.0  # before the next envelope
     asked: bool = False  # the collector asked for that wait
     reason: str = ""
+    too_large: bool = False  # refused for its size alone
 
 
 class Collector:
@@ -72,7 +73,7 @@ class Collector:
         reason = f"{response.status} {detail[:200].decode('utf-8', 'replace')}"
         if response.status in (400, 413, 415, 422):
             self.last_error = reason
-            return Outcome("refused", reason=reason)
+            return Outcome("refused", reason=reason, too_large=response.status == 413)
         if response.status == 429 and not asked:
             asked = _bare_429_s
         if asked:

@@ -314,8 +314,11 @@ class Guard:
         if self.mode == "testing":
             self.events.append(parse(to_wire(event), received_at=event.timestamp))
         elif self._shipper is not None:
-            self._observer.saw(event, slim=slim)
-            self._shipper.put(encoded(event))
+            if slim and self._shipper.fullness > limits.guard_spool_count_at:
+                self._shipper.drop("backpressure")  # room is kept for what nobody has seen yet
+            else:
+                self._observer.saw(event, slim=slim)
+                self._shipper.put(encoded(event))
         log.record(event, exc, status)
         return event.event_id
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from fivehundred import limits
 from fivehundred.envelope import Dsn, Item, encode
-from fivehundred.event import Json
+from fivehundred.event import Json, context_name
 from fivehundred.guard.bell import Bell
 from fivehundred.guard.collector import Collector, Outcome
 from fivehundred.guard.spool import FileSpool, MemorySpool, Spool, Waiting, open_spool, orphans
@@ -186,13 +186,22 @@ class Shipper:
         outcome = self._collector.send(_envelope(data, dropped))
         if outcome.kind == "delivered":
             spool.done(waiting.end)
+        elif outcome.kind == "refused" and outcome.too_large and (smaller := smaller_of(data)) is not None:
+            outcome = self._collector.send(_envelope(smaller, dropped))  # once; what is refused again is counted
+            if outcome.kind != "later":
+                spool.done(waiting.end)
+            if outcome.kind == "refused":
+                self._refused(outcome)
         elif outcome.kind == "refused":
             spool.done(waiting.end)
-            self.drop("send_error")
-            _log.warning("The collector refused an event for good: %s. It is dropped and counted.", outcome.reason)
+            self._refused(outcome)
         if outcome.kind != "delivered":
             self._put_back(dropped)
         self._pause(outcome)
+
+    def _refused(self, outcome: Outcome) -> None:
+        self.drop("send_error")
+        _log.warning("The collector refused an event for good: %s. It is dropped and counted.", outcome.reason)
 
     def _take_dropped(self) -> dict[str, int]:
         with self._lock:
@@ -260,6 +269,23 @@ def _envelope(data: bytes, dropped: dict[str, int]) -> bytes:
         items.append(Item("client_report", json.dumps(report).encode()))
     sent_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return encode({"event_id": event_id_of(data), "sent_at": sent_at}, items)
+
+
+def smaller_of(data: bytes) -> bytes | None:
+    """The event without locals, source around and crumbs, for a collector that takes less than we allow ourselves."""
+    try:
+        wire = json.loads(data)
+        for exception in wire["exception"]["values"]:
+            for frame in exception.get("stacktrace", {}).get("frames", ()):
+                for name in ("vars", "pre_context", "post_context"):
+                    frame.pop(name, None)
+        wire.pop("breadcrumbs", None)
+        wire.get("request", {}).pop("data", None)
+        wire["contexts"][context_name].setdefault("cut", {})["refused_as_too_large"] = 1
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    smaller = json.dumps(wire, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    return smaller if len(smaller) < len(data) else None
 
 
 def event_id_of(data: bytes) -> str:

@@ -45,6 +45,7 @@ class Sink:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.hang_s = 0.0
+        self.bytes_max = 0  # of one envelope, unpacked; a larger one is answered 413. 0: any size is taken
         self._arrived = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
@@ -93,9 +94,10 @@ class Sink:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = zlib.decompress(body, wbits=31)
-                if 200 <= sink.status < 300:
+                status = 413 if 0 < sink.bytes_max < len(body) else sink.status
+                if 200 <= status < 300:
                     sink._take(body)
-                self.send_response(sink.status)
+                self.send_response(status)
                 for name, value in {**sink.headers, "Content-Length": "2"}.items():
                     self.send_header(name, value)
                 self.end_headers()
