@@ -32,6 +32,8 @@ may_import: dict[str, set[str]] = {
     "console.store": pure,
     "console.spool": leaves,
     "console.channels": leaves,
+    "console.scale": leaves | {"console.config"},
+    "console.logs": set(),
     "console.site": {"console.store", "console.spool", "console.vault"},
     "console.ingest": leaves | {"console.spool", "console.inflate", "console.otlp"},
     "console.digest": pure

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import quote
 
 from fivehundred import cli_faults
 from fivehundred.cli import Exit
@@ -32,8 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     base = (args.url or cli_faults.configured_url()).rstrip("/")
     change = {span: None if n == 0 else n for span in _spans if (n := getattr(args, span)) is not None}
+    address = f"{base}/api/v1/projects/{quote(args.project, safe='')}/quotas"
     try:
-        status, answer = _call(f"{base}/api/v1/projects/{args.project}/quotas", change)
+        status, answer = _call(address, None)
+        if status == 200 and change:
+            status, answer = _call(address, {span: change.get(span, answer.get(span)) for span in _spans})
     except (OSError, HTTPException, ValueError) as e:
         print(f"fivehundred quota: no Console answers at {base}: {e}", file=sys.stderr)
         return Exit.unreachable
@@ -47,9 +51,9 @@ def main(args: argparse.Namespace) -> int:
     return Exit.ok
 
 
-def _call(url: str, change: dict[str, int | None]) -> tuple[int, dict[str, Any]]:
+def _call(url: str, change: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
     body = json.dumps(change).encode() if change else None
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="PATCH" if body else "GET")
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="PUT" if body else "GET")
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
             return reply.status, _object(reply.read())

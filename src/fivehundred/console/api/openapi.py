@@ -7,7 +7,7 @@ from typing import Any
 
 import fivehundred
 from fivehundred import limits
-from fivehundred.console.api import incidents, openapi_triage, schema, shapes, triage
+from fivehundred.console.api import choices, incidents, openapi_choices, openapi_triage, quotas, schema, shapes, triage
 from fivehundred.console.api.operations import gets, in_path, in_query, sends
 from fivehundred.console.web import search
 
@@ -37,12 +37,15 @@ def document(public_url: str) -> dict[str, Any]:
                 incidents.IncidentList,
                 incidents.IncidentAnswer,
                 incidents.IncidentChange,
+                quotas.QuotaAnswer,
                 shapes.StateChange,
                 shapes.ManyStates,
                 shapes.Changed,
                 shapes.Problem,
+                quotas.QuotaChange,
                 *triage.shown,
-                sent=triage.sent,
+                *choices.shown,
+                sent=(quotas.QuotaChange, *triage.sent, *choices.sent),
             )
         },
     }
@@ -57,10 +60,12 @@ def _paths() -> dict[str, Any]:
     order = in_query("order", {"enum": list(search.orders)}, "the highest first; impact is the default")
     hours = in_query("hours", {"type": "integer", "minimum": 1, "maximum": limits.stats_hours_max}, "how far back")
     project = in_query("project", {"type": "string"}, "the number of a project; all when missing")
+    owner = in_path("project", {"type": "string"}, "the number of the project")
     incident = in_path("incident", {"type": "integer", "minimum": 1}, "the number of the incident")
     state = in_query("state", {"enum": ["open", "resolved"]}, "only those; all when missing")
     return {
         **openapi_triage.paths(),
+        **openapi_choices.paths(),
         "/openapi.json": {"get": gets("this document", None)},
         "/faults": {
             "get": gets("faults that match a search", "FaultList", line, order, cursor, limit),
@@ -73,6 +78,10 @@ def _paths() -> dict[str, Any]:
         "/faults/{fault}/events": {"get": gets("kept events of a fault", "EventList", fault, cursor, limit)},
         "/events/{event_id}": {"get": gets("one event by its reference", "EventAnswer", event)},
         "/projects": {"get": gets("projects and their DSNs", "ProjectList")},
+        "/projects/{project}/quotas": {
+            "get": gets("how many events are taken", "QuotaAnswer", owner),
+            "put": sends("set or take away quotas", "QuotaChange", "QuotaAnswer", owner),
+        },
         "/stats": {"get": gets("figures, losses and backlog", "StatsAnswer", hours, project)},
         "/incidents": {"get": gets("incidents, the newest first", "IncidentList", state, project, cursor, limit)},
         "/incidents/{incident}": {

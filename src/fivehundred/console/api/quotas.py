@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
@@ -24,12 +23,13 @@ class QuotaAnswer:
     day: int | None
 
 
-class QuotaChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What is not named stays as it is; null takes a quota away."""
+@dataclass(frozen=True, slots=True)
+class QuotaChange:
+    """All three at once: null, or what is left out, is no quota."""
 
-    minute: int | msgspec.UnsetType | None = msgspec.UNSET
-    hour: int | msgspec.UnsetType | None = msgspec.UNSET
-    day: int | msgspec.UnsetType | None = msgspec.UNSET
+    minute: int | None = None
+    hour: int | None = None
+    day: int | None = None
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -38,7 +38,7 @@ def routes(site: Site) -> list[BaseRoute]:
     path = "/projects/{project}/quotas"
     return [
         Route(path, edge.reads(api.show), methods=["GET"]),
-        Route(path, edge.changes(lambda r, body: api.change(r, edge.decoded(body, QuotaChange))), methods=["PATCH"]),
+        Route(path, edge.changes(lambda r, body: api.change(r, edge.decoded(body, QuotaChange))), methods=["PUT"]),
     ]
 
 
@@ -58,9 +58,7 @@ class QuotaApi:
         try:
             with database.transaction():
                 for per in spans:
-                    events = values[per]
-                    if not isinstance(events, msgspec.UnsetType):
-                        Quotas(database).set(project.id, per, events)
+                    Quotas(database).set(project.id, per, values[per])
         except BadQuota as e:
             raise HTTPException(422, f"{e}; nothing was changed") from e
         return self.show(request)
