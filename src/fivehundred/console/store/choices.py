@@ -19,6 +19,7 @@ from fivehundred.console.store.base import NotFound, StoreError
 from fivehundred.console.store.database import Database, Value
 from fivehundred.event import Json
 from fivehundred.fingerprint.choices import Book, Lesson, Matcher, Rule, Split, book, fields, lessons_of
+from fivehundred.fingerprint.suggest import Keys, Suggestion, suggested
 
 ChoiceKind: TypeAlias = Literal["merge", "split"]
 choice_kinds: Final[tuple[ChoiceKind, ...]] = get_args(ChoiceKind)
@@ -356,6 +357,25 @@ class Choices:
         sql = "SELECT fault FROM choice WHERE other = ? AND kind = 'merge' AND undone_at IS NULL ORDER BY id DESC"
         return self._db.number(sql, (fault,))
 
+    def suggestions(self, fault: int) -> list[Suggestion]:
+        """Faults that may be the same one, out of those that share a key with it or failed at about the same time."""
+        one = self._fault(fault)
+        near = (
+            "SELECT f.id, f.fingerprint FROM fault f WHERE f.id IN (SELECT b.fault FROM fault_key a"
+            " JOIN fault_key b ON b.project = a.project AND b.key = a.key WHERE a.fault = ?) AND f.id <> ? LIMIT ?"
+        )
+        then = (
+            "SELECT id, fingerprint FROM fault WHERE project = ? AND last_seen BETWEEN ? AND ? AND id <> ?"
+            " ORDER BY last_seen DESC LIMIT ?"
+        )
+        most = limits.suggested_from_max
+        rows = self._db.rows(near, (fault, fault, most))
+        rows += self._db.rows(then, (one.project, one.first_seen - _near_s, one.last_seen + _near_s, fault, most))
+        others = {n: Keys.of(n, msgspec.json.decode(raw)) for n, raw in rows}
+        own = Keys.of(fault, msgspec.json.decode(one.fingerprint))
+        found = suggested(own, others.values(), limits.suggestions_max * 2)
+        return [s for s in found if self.merged_into(s.fault) is None][: limits.suggestions_max]
+
     def _fault(self, fault: int) -> _Fault:
         sql = (
             "SELECT id, project, state, events, users, first_seen, last_seen, first_release, impact, fingerprint"
@@ -403,4 +423,5 @@ def _primary(fault: _Fault) -> Mapping[str, object]:
     return keys[0] if isinstance(keys, list) and keys and isinstance(keys[0], dict) else {}
 
 
+_near_s: Final = 86_400.0  # two states of one outage are not further apart
 _CHOICE: Final = "SELECT id, project, kind, fault, other, field, value, at, by, undone_at, undone_by FROM choice"

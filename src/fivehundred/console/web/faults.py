@@ -32,6 +32,7 @@ from fivehundred.console.store.triage import Triage, Triaged
 from fivehundred.console.store.views import Views
 from fivehundred.console.web import copies, edge, render, search, triage
 from fivehundred.console.web.actor import actor
+from fivehundred.console.web.grouping import grouping_of
 from fivehundred.console.web.incidents import context_of
 from fivehundred.console.web.suggest import suggestions
 from fivehundred.console.web.view import event_view
@@ -144,6 +145,7 @@ class Faults:
             "events": recent,
             "marks": _marks(detail),
             "context": context_of(self._site, detail),
+            "grouping": grouping_of(self._site, detail),
             "project": projects.get(fault.project, fault.project),
             "acts": acts,
             "link": f"{self._site.public_url}/faults/{fault.id}",

@@ -1,0 +1,28 @@
+"""The part of the OpenAPI document that is about grouping: merge, split, take back, rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fivehundred.console.api.operations import gets, in_path, removes, sends
+
+
+def paths() -> dict[str, Any]:
+    fault = in_path("fault", {"type": "integer", "minimum": 1}, "the number of the fault")
+    choice = in_path("choice", {"type": "integer", "minimum": 1}, "the number of the merge or split")
+    rule = in_path("rule", {"type": "integer", "minimum": 1}, "the number of the rule")
+    return {
+        "/faults/{fault}/grouping": {"get": gets("why it is one fault, and which may be the same", "Grouping", fault)},
+        "/faults/{fault}/merge": {"post": sends("merge faults into this one", "MergeWish", "Grouping", fault)},
+        "/faults/{fault}/split": {"post": sends("split a fault from now on", "SplitWish", "Grouping", fault)},
+        "/choices/{choice}/undo": {"post": sends("take a merge or split back", "Nothing", "Choice", choice)},
+        "/grouping-rules": {
+            "get": gets("rules that group before all else", "GroupingRuleList"),
+            "post": sends("add a rule", "RuleWish", "GroupingRuleList"),
+        },
+        "/grouping-rules/test": {"post": sends("try a rule on the newest kept events", "RuleWish", "RuleTest")},
+        "/grouping-rules/{rule}": {
+            "patch": sends("turn a rule on or off", "RuleSwitch", "GroupingRuleList", rule),
+            "delete": removes("remove a rule", rule),
+        },
+    }
