@@ -61,6 +61,11 @@ def among(db: Database, sql: str, keys: Iterable[Sequence[Value]]) -> list[tuple
     return found
 
 
+def mended(values: Sequence[Value]) -> list[Value]:
+    """Half of a surrogate pair is no character that a database could hold: it becomes a question mark."""
+    return [value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values]
+
+
 class SqliteDatabase:
     """See ``Database``; over a connection that ``schema.connect`` opened."""
 
@@ -70,30 +75,34 @@ class SqliteDatabase:
         self._db = db
 
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
-        return self._db.execute(sql, values).fetchall()
+        return self._execute(sql, values).fetchall()
 
     def number(self, sql: str, values: Sequence[Value] = ()) -> int | None:
-        found = self._db.execute(sql, values).get
+        found = self._execute(sql, values).get
         return found if isinstance(found, int) else None
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         before = self._db.total_changes()
-        self._db.execute(sql, values)
+        self._execute(sql, values)
         return self._db.total_changes() - before
 
     def insert(self, table: str, row: Mapping[str, Value]) -> int:
         names = ", ".join(row)
         sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608 - our own names
-        self._db.execute(sql, tuple(row.values()))
+        self._execute(sql, tuple(row.values()))
         return self._db.last_insert_rowid()
 
     def many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
-        self._db.executemany(sql, rows)
+        try:
+            with self._db:  # all rows or none
+                self._db.executemany(sql, rows)
+        except UnicodeEncodeError:
+            self._db.executemany(sql, [mended(row) for row in rows])
 
     def bulk(self, table: str, columns: str, rows: Sequence[Sequence[Value]]) -> None:
         if rows:
             marks = ", ".join("?" * len(rows[0]))
-            self._db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+            self.many(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - our own names
 
     def ids(self, table: str, count: int) -> Sequence[int]:
         last = self.number("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)) or 0
@@ -114,6 +123,12 @@ class SqliteDatabase:
         except BaseException:
             self._roll_back()
             raise
+
+    def _execute(self, sql: str, values: Sequence[Value]) -> apsw.Cursor:
+        try:
+            return self._db.execute(sql, values)
+        except UnicodeEncodeError:
+            return self._db.execute(sql, mended(values))
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # SQLite ends it by itself when the disk is full

@@ -263,13 +263,18 @@ def told(error: psycopg.Error, *, broken: bool) -> StoreError:
     said = _plain(error)
     if state in ("53100", "53200", "53300"):
         return StoreUnavailable(f"PostgreSQL has no room left ({said}); free some, or raise its limits")
-    if state in ("28P01", "28000", "3D000", "42501", "25006"):
+    if state in ("28P01", "28000", "3D000", "42501", "25006") or _REFUSED.search(said):
         return StoreError(f"PostgreSQL refused: {said}; check user, password, database and rights in the store's URL")
     if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure | errors.LockNotAvailable):
         return StoreBusy(f"PostgreSQL was busy ({said}); try again")
     if broken or state.startswith(_sqlstates_away):
         return StoreUnavailable(f"PostgreSQL cannot be reached ({said}); is it running, and is the store's URL right?")
     return StoreError(f"PostgreSQL refused ({state or 'no code'}): {said}")
+
+
+_REFUSED: Final = re.compile(  # connecting has no codes
+    r'authentication failed|no password supplied|(database|role) "[^"]*" does not exist|no pg_hba.conf entry'
+)
 
 
 def _plain(error: psycopg.Error) -> str:
