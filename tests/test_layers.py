@@ -29,6 +29,7 @@ may_import: dict[str, set[str]] = {
     "console.config": leaves,
     "console.otlp": leaves,
     "console.vault": leaves,
+    "console.access": pure | {"console.store", "console.vault"},
     "console.store": pure,
     "console.spool": leaves,
     "console.channels": leaves,
@@ -49,7 +50,7 @@ may_import: dict[str, set[str]] = {
     },
     "console.incidents": {"console.store"},
     "console.alerts": pure | {"console.store", "console.spool", "console.channels", "console.vault"},
-    "console.web": pure | {"console.store", "console.site", "console.spool", "console.channels", "console.alerts"},
+    "console.web": pure | {"console.store", "console.site", "console.spool", "console.channels", "console.alerts", "console.access"},
     # the pages' search language and their edge serve the API as well
     "console.api": pure | {"console.store", "console.site", "console.spool", "console.web"},
     "console": pure | {"console.*"},

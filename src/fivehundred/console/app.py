@@ -25,6 +25,9 @@ import uvloop
 from starlette.applications import Starlette
 
 from fivehundred.console import metrics
+from fivehundred.console.access.gate import Gate
+from fivehundred.console.access.identity import current
+from fivehundred.console.access.visible import seen_by
 from fivehundred.console.alerts_send import Sender
 from fivehundred.console.api import sentry_cli, v1
 from fivehundred.console.config import Config, is_loopback, url_of
@@ -128,7 +131,11 @@ def build(parts: Parts) -> Console:
                 found.update({(project, reason): n for project, reason, n in node.figures.get("refused", ())})
         return dict(found)
 
-    site = Site(store=stores.get, public_url=parts.url, backlog=parts.spool.depth, refused=refused, vault=parts.vault)
+    def store() -> Store:
+        """As whoever is asking may see it."""
+        return seen_by(stores.get(), current.get())
+
+    site = Site(store=store, public_url=parts.url, backlog=parts.spool.depth, refused=refused, vault=parts.vault)
     health = metrics.Health(
         backlog=parts.spool.depth,
         digest=parts.digest,
@@ -140,7 +147,7 @@ def build(parts: Parts) -> Console:
         cluster_problem=parts.cluster_problem,
         nodes=parts.nodes,
     )
-    return Console(ingest, _pages(site), health, parts.url)
+    return Console(ingest, _pages(site), health, parts.url, stores.get)
 
 
 def door(spool: SpoolWriter, stores: Stores, data: Path, share: Callable[[], int] = lambda: 1) -> Ingest:
@@ -159,8 +166,11 @@ def door(spool: SpoolWriter, stores: Stores, data: Path, share: Callable[[], int
 class Console:
     """The ASGI application: who answers which path."""
 
-    def __init__(self, ingest: Ingest, pages: Starlette, health: metrics.Health, url: str) -> None:
+    def __init__(
+        self, ingest: Ingest, pages: Starlette, health: metrics.Health, url: str, store: Callable[[], Store]
+    ) -> None:
         self.ingest = ingest
+        self._gate = Gate(self._admitted, store)
         self._pages = pages
         self._health = health
         self._host = urlsplit(url).hostname or ""
@@ -187,7 +197,11 @@ class Console:
         elif scope["method"] not in _safe_methods and not _is_own_page(headers, host):
             detail = "changes are taken from this Console's own pages and from programs, not from other sites\n"
             await answer(send, 403, b"text/plain; charset=utf-8", detail.encode())
-        elif scope["path"] == "/mcp":
+        else:
+            await self._gate(scope, receive, send)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/mcp":
             await self.mcp(scope, receive, send)
         elif scope["path"] == "/metrics":
             body = await asyncio.to_thread(metrics.prometheus, self._health, time.time())

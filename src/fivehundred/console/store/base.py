@@ -239,6 +239,7 @@ class FaultQuery:
     """``text`` is a plain search over title, message, culprit, route; the other fields narrow, all of them."""
 
     project: str | None = None
+    projects: tuple[str, ...] | None = None  # those that whoever asks may see; None: all
     state: FaultState | None = "open"
     cause: Cause | None = None
     release: str = ""

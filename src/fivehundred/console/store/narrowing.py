@@ -20,6 +20,9 @@ _TRIAGE: Final = "EXISTS (SELECT 1 FROM triage t WHERE t.fault = fault.id AND {}
 def conditions(query: FaultQuery, *, now: float) -> tuple[list[str], list[Value]]:
     """To be joined by AND, and the values of their marks in order."""
     where, values = list[str](), list[Value]()
+    if query.projects is not None:
+        where.append(f"project IN ({', '.join('?' * len(query.projects))})" if query.projects else "1 = 0")
+        values += query.projects
     for name, value in (("release", query.release), ("environment", query.environment), *query.having):
         if value:
             where.append(_HAS)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from fivehundred.console.access.identity import current
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -15,5 +17,7 @@ class Actor:
 
 
 def actor(request: Request) -> Actor:
-    found = request.scope.get("fivehundred.actor")
-    return found if isinstance(found, Actor) else Actor()
+    identity = current.get()
+    if identity.how == "open":
+        return Actor()
+    return Actor(identity.name, identity.person, (identity.name, *identity.teams))

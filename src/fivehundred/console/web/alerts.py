@@ -17,7 +17,7 @@ from fivehundred.console.site import Site
 from fivehundred.console.store.alerts import Alerts, Kind, Narrow, Rule
 from fivehundred.console.store.alerts import kinds as rule_kinds
 from fivehundred.console.store.base import NotFound
-from fivehundred.console.web import edge, render, trackers
+from fivehundred.console.web import account, edge, people, render, trackers
 from fivehundred.diagnosis.model import causes
 
 _hourly_max: Final = 20
@@ -37,6 +37,8 @@ def routes(site: Site) -> list[Route]:
         Route("/alerts/rules/{rule:int}", edge.post(pages.change_rule), methods=["POST"]),
         Route("/alerts/{alert:int}/retry", edge.post(pages.retry), methods=["POST"]),
         *trackers.routes(site),
+        *account.routes(site),
+        *people.routes(site),
     ]
 
 

@@ -1,0 +1,173 @@
+"""The gate: every request to pages, API, metrics and agents passes it, and it alone decides.
+
+Who is asking: a session (cookie), a token (``Authorization: Bearer``), or, on a Console without accounts, anybody who
+reaches it, which is this machine alone. What they may is in ``needs`` and ``roles``; which projects they see is told to
+the store by ``identity.current``. Things named by number in the path are looked up here, so that no handler can forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+import msgspec
+
+from fivehundred.console.access import secret
+from fivehundred.console.access.identity import Identity, current, nobody, somebody_here
+from fivehundred.console.access.needs import Wanted, needed
+from fivehundred.console.access.roles import Need, Role, lower, needs, role_of, sees_all, top
+from fivehundred.console.store.base import Store
+from fivehundred.console.store.people import People, Person
+
+Scope: TypeAlias = "MutableMapping[str, Any]"
+Receive: TypeAlias = "Callable[[], Awaitable[MutableMapping[str, Any]]]"
+Send: TypeAlias = "Callable[[MutableMapping[str, Any]], Awaitable[None]]"
+App: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
+
+session_cookie: Final = "fivehundred_session"
+_accounts_s: Final = 1.0  # how long it is remembered whether there are accounts: another process may make the first
+_named: Final = re.compile(r"/(?:api/v1/)?(?P<what>faults|incidents|projects)/(?P<name>[0-9]{1,20})(?:[./].*)?")
+
+
+@dataclass(slots=True)
+class Gate:
+    """An ASGI application around another. ``open``: without accounts everybody here is the owner (loopback)."""
+
+    app: App
+    store: Callable[[], Store]
+    open: bool = True
+    _known: bool = field(default=False)
+    _asked_at: float = field(default=-_accounts_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        identity = await asyncio.to_thread(self._identity, dict(scope["headers"]))
+        method, path = scope["method"], scope["path"]
+        want = needed(method, path)
+        refusal = _refusal(identity, want)
+        if refusal is None and identity.projects is not None:
+            refusal = None if await asyncio.to_thread(self._sees, identity, path) else 404
+        if refusal is not None:
+            await _refuse(scope, send, refusal, identity, want)
+            return
+        token = current.set(identity)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            current.reset(token)
+
+    def accounts(self) -> bool:
+        """Whether anybody must sign in."""
+        now = time.monotonic()
+        if not self._known and now - self._asked_at > _accounts_s:
+            self._known, self._asked_at = People(self.store().database).any(), now
+        return self._known
+
+    def _identity(self, headers: dict[bytes, bytes]) -> Identity:
+        if not self.accounts():
+            return somebody_here if self.open else nobody
+        desk, now = People(self.store().database), time.time()
+        given = headers.get(b"authorization", b"").decode("latin-1")
+        scheme, _, value = given.partition(" ")
+        if scheme.lower() == "bearer":  # asked with a token, it is answered for the token, whatever cookie is there
+            found = desk.token(secret.digest(value.strip()), now=now)
+            if found is None:
+                return nobody
+            token, person = found
+            only = frozenset((token.project,)) if token.project else None
+            scope = next((n for n in needs if n == token.scope), needs[0])
+            return self._as(desk, person, "token", lower(scope, top(_role(person))), only=only)
+        cookie = _cookie(headers)
+        signed = desk.session(secret.digest(cookie), now=now) if cookie else None
+        if signed is None:
+            return nobody
+        session, person = signed
+        return self._as(desk, person, "session", top(_role(person)), session=session.id)
+
+    def _as(
+        self, desk: People, person: Person, how: Any, most: Need, *, only: frozenset[str] | None = None,
+        session: int | None = None
+    ) -> Identity:  # fmt: skip
+        role = _role(person)
+        seen = None if sees_all(role) else desk.visible_to(person.id)
+        projects = only if seen is None else seen if only is None else seen & only
+        teams = desk.teams_of(person.id)
+        return Identity(person.shown, role, how, person.id, most, projects, teams, session)
+
+    def _sees(self, identity: Identity, path: str) -> bool:
+        """Whether what the path names is in a project that is seen; True when it names nothing."""
+        match = _named.fullmatch(path)
+        if match is None:
+            return True
+        found = self._project_of(match["what"], match["name"])
+        return found is None or identity.sees(found)
+
+    def _project_of(self, what: str, name: str) -> str | None:
+        """None: there is no such thing, which the handler will say."""
+        if what == "projects":
+            return name
+        if len(name) > 18:
+            return None
+        table = {"faults": "fault", "incidents": "incident"}[what]
+        found = self.store().database.rows(f"SELECT project FROM {table} WHERE id = ?", (int(name),))  # noqa: S608
+        return str(found[0][0]) if found else None
+
+
+def _role(person: Person) -> Role:
+    return role_of(person.role) or "viewer"
+
+
+def _refusal(identity: Identity, want: Wanted) -> int | None:
+    if want == "public":
+        return None
+    if identity.how == "nobody":
+        return 401
+    if want == "signed":
+        return None if identity.how in ("session", "token", "open") else 401
+    return None if identity.may(want) else 403
+
+
+def _cookie(headers: dict[bytes, bytes]) -> str:
+    try:
+        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(session_cookie)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+async def _refuse(scope: Scope, send: Send, status: int, identity: Identity, want: Wanted) -> None:
+    """A person is sent to sign in; a program is told what it lacks."""
+    path: str = scope["path"]
+    accept = dict(scope["headers"]).get(b"accept", b"")
+    if status == 401 and scope["method"] == "GET" and b"text/html" in accept and not path.startswith("/api/"):
+        query = scope.get("query_string", b"").decode("latin-1")
+        target = quote(path + (f"?{query}" if query else ""), safe="")
+        await _answer(send, 303, b"", b"text/plain", [(b"location", f"/sign-in?back={target}".encode())])
+        return
+    detail = {
+        401: "sign in, or send a token: Authorization: Bearer fhk_...; `fivehundred tokens add` makes one",
+        403: f"{identity.name} may not do this: it needs the right to {want}, and the role {identity.role} or the token"
+        " does not give it",
+        404: "there is no such thing, or it is in a project that you do not see",
+    }[status]
+    title = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}[status]
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    challenge = [(b"www-authenticate", b'Bearer realm="fivehundred"')] if status == 401 else []
+    await _answer(send, status, msgspec.json.encode(document), b"application/problem+json", challenge)
+
+
+async def _answer(send: Send, status: int, body: bytes, kind: bytes, more: list[tuple[bytes, bytes]]) -> None:
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *more,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,44 @@
+"""What each path needs. The one table: a route that it does not name is refused, and a test names the route."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
+
+from fivehundred.console.access.roles import Need
+
+# "public": anybody, signed in or not; "signed": anybody who is signed in
+Wanted: TypeAlias = Need | Literal["public", "signed"]
+
+_reading: Final = "GET|HEAD"
+_any: Final = "[A-Z]+"
+
+# (methods, path, need), the first that fits
+_table: Final[tuple[tuple[str, str, Wanted], ...]] = (
+    (_reading, r"/static/[^/]+|/favicon\.ico", "public"),
+    (_any, r"/sign-in(?:/oidc(?:/back)?)?|/invite/[^/]+|/sign-out", "public"),
+    ("POST", r"/looks", "public"),
+    (_any, r"/account(?:/.*)?", "signed"),
+    (_any, r"/(?:people|teams|audit)(?:/.*)?", "admin"),
+    (_any, r"/api/v1/(?:people|teams|audit)(?:/.*)?", "admin"),
+    (_any, r"/api/v1/(?:me|tokens(?:/.*)?)", "signed"),
+    (_any, r"/(?:alerts|trackers|settings|filters|ownership|owners|rules)(?:/.*)?", "manage"),
+    (_reading, r"/projects(?:/\d+)?", "read"),
+    (_any, r"/projects(?:/.*)?", "manage"),
+    (_reading, r"/api/v1/projects(?:/\d+)?", "read"),
+    (_any, r"/api/v1/(?:projects|filters|ownership|rules|alerts|channels|quotas)(?:/.*)?", "manage"),
+    (_any, r"/api/0/.*|/api/0", "act"),
+    (_any, r"/mcp|/metrics", "read"),
+    (_reading, r"/.*", "read"),
+    (_any, r"/.*", "act"),
+)
+_compiled: Final = tuple((re.compile(methods), re.compile(path), need) for methods, path, need in _table)
+
+
+@lru_cache(maxsize=4096)
+def needed(method: str, path: str) -> Wanted:
+    for methods, pattern, need in _compiled:
+        if methods.fullmatch(method) and pattern.fullmatch(path):
+            return need
+    return "admin"
