@@ -21,6 +21,8 @@ from fivehundred import limits
 from fivehundred.cli import Exit
 from fivehundred.cli_text import style
 from fivehundred.envelope import Dsn, DsnError
+from fivehundred.guard.doctor import found, installed_twice
+from fivehundred.guard.spool import folder_for
 
 State = Literal["ok", "note", "wrong"]
 _packages = ("apsw", "brotli", "httptools", "isal", "jinja2", "msgspec", "pygments", "starlette", "uvicorn", "uvloop")
@@ -59,6 +61,22 @@ def _findings(args: argparse.Namespace) -> Iterable[Finding]:
         yield from _folder(args.data)
     yield _console(args.url.rstrip("/"))
     yield _dsn()
+    yield _spool()
+    # the command line of a server is not this one's: what stands in the environment is all that can be seen from here
+    for one in (*found([], os.environ), *installed_twice()):
+        yield Finding("wrong", one.what, one.fix)
+
+
+def _spool() -> Finding:
+    folder = folder_for("doctor")
+    if folder is None:
+        return Finding(
+            "wrong",
+            "no folder for events that wait: what is not delivered when a process ends is lost",
+            "export FIVEHUNDRED_SPOOL=/a/folder/of/this/user",
+        )
+    folder.rmdir()
+    return Finding("ok", f"events wait for the collector in {folder.parent}")
 
 
 def _installed() -> Finding:

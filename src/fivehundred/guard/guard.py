@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fivehundred import limits
 from fivehundred.event import Event, context_name, new_id, parse
 from fivehundred.event_wire import to_wire
-from fivehundred.guard import config, crumbs, deaths, hooks, log, once, user
+from fivehundred.guard import config, crumbs, deaths, doctor, hooks, log, once, user
 from fivehundred.guard.capture import About, capture
 from fivehundred.guard.encode import encoded
 from fivehundred.guard.faults import Faults
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fivehundred.diagnosis.model import Verdict
     from fivehundred.guard.asgi import AsgiGuard
     from fivehundred.guard.wsgi import WsgiGuard
+    from fivehundred.problem_own import Template
 
 _log = logging.getLogger("fivehundred.guard")
 
@@ -51,6 +52,7 @@ class Guard:
                       the answer of production; "testing": events are kept in ``events`` and nothing is sent
     ``disclose``      "nothing"; "cause" lets one general sentence about a known cause into the answer
     ``statuses``      exception classes of the application: ``{NotReady: (503, "We are starting.")}``
+    ``template``      the application's own words: a function of ``problem_own.Shown`` that gives a page, a dict, or None
     ``app_paths``     folders whose code is the application's own although it is installed
     ``secret_names``  further names whose values never leave the process
     ``deadline``      True: work for a caller that stopped waiting (``Fivehundred-Deadline``) is not begun: 504
@@ -66,6 +68,7 @@ class Guard:
         mode: str = "production",
         disclose: str = "nothing",
         statuses: config.Statuses | None = None,
+        template: Template | None = None,
         app_paths: Iterable[str] = (),
         secret_names: Iterable[str] = (),
         deadline: bool = False,
@@ -78,6 +81,7 @@ class Guard:
         self.events: deque[Event] = deque(maxlen=_kept_events_max)  # mode="testing" alone
         self.failures_inside = 0  # failures of the Guard itself: each was answered, none reached the application
         self.deadline = deadline
+        self.template = template
         self._shown: dict[str, Event] = {}  # mode="development" alone: what its page shows, by reference
         self._mapped = config.mapped(statuses)
         if deadline:
@@ -99,6 +103,7 @@ class Guard:
         crumbs.install()
         if self._shipper is not None:
             hooks.install(self)
+            doctor.say()
         _warm_up(self.about)
 
     # ---- the application's way in ----
@@ -116,16 +121,19 @@ class Guard:
     def flask(self, app: Any) -> Any:
         from fivehundred.guard.flask import install
 
+        doctor.say(app)
         return install(self, app)
 
     def starlette(self, app: Any) -> Any:
         from fivehundred.guard.starlette import install
 
+        doctor.say(app)
         return install(self, app)
 
     def fastapi(self, app: Any) -> Any:
         from fivehundred.guard.fastapi import install
 
+        doctor.say(app)
         return install(self, app)
 
     def celery(self, app: Any, *, retries: bool = False) -> Any:
@@ -280,6 +288,11 @@ class Guard:
             public=verdict.public if own_words or self.disclose == "cause" else "",
             trace_id=trace if isinstance(trace, str) else "",
         )
+        if self.template is not None:
+            from fivehundred.problem_own import in_own_words
+
+            retryable = verdict.transient in ("yes", "clears") or (safe.status != 500 and verdict.transient == "unknown")
+            safe = in_own_words(self.template, safe, retryable=retryable)
         return self._developed(safe, reference, parts) if self.mode == "development" else safe
 
     def _developed(self, safe: Answer, reference: str, parts: RequestParts) -> Answer:

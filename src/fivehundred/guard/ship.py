@@ -55,7 +55,7 @@ class Shipper:
         self._hurry = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
-        self._closed = False
+        self._closed = self._said = False
         self._spool: Spool | None = None
         self._adopted: list[FileSpool] = []
         self._thread: threading.Thread | None = None
@@ -197,6 +197,14 @@ class Shipper:
             self._refused(outcome)
         if outcome.kind != "delivered":
             self._put_back(dropped)
+        if outcome.kind == "later" and not self._said:  # once per outage: what waits is not lost
+            _log.warning(
+                "The collector at %s takes no events (%s); they wait and are sent later. If it never did, compare the"
+                " DSN: fivehundred doctor",
+                self.dsn.netloc,
+                outcome.reason,
+            )
+        self._said = outcome.kind == "later"
         self._pause(outcome)
 
     def _refused(self, outcome: Outcome) -> None:
