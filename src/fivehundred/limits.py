@@ -62,6 +62,7 @@ full_events_per_fault: Final = 50  # with locals and source, per fault and windo
 fault_window_s: Final = 10
 faults_remembered_max: Final = 1_000
 # answering: a hostile Accept costs no more than a browser's
+template_body_bytes_max: Final = 256 * 1024  # of an application's own page for a failure
 accept_chars_max: Final = 4 * KIB  # of Accept and Accept-Language; browsers send under 200
 accept_ranges_max: Final = 64  # media ranges looked at, the first ones
 held_body_bytes_max: Final = 64 * KIB  # of a 5xx that is held back until it is clear whose it is; bigger ones go out

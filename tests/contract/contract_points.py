@@ -125,6 +125,8 @@ exceptions: dict[tuple[int, str], str] = {
     (45, "aiohttp"): "n/a: aiohttp has no background tasks of a response",
     (45, "sanic"): "n/a: Sanic's tasks belong to no response",
     (36, "flask+wsgiref"): "n/a: an HTTP/1.0 server closes after every response",
+    (44, "wsgi+granian"): "cannot: Granian ends a WSGI body that raises as if it were whole",
+    (45, "wsgi+granian"): "cannot: Granian does not call close() of a body that is ready",
     (44, "flask+wsgiref"): "cannot: HTTP/1.0 ends a body of unknown length by closing, broken or not",
     (30, "flask+wsgiref"): "cannot: wsgiref writes its own version into Server; it is not for production",
 }

@@ -37,7 +37,15 @@ def _uvicorn_h11(module: str, attribute: str, descriptor: int) -> None:
 def _gunicorn(module: str, attribute: str, descriptor: int, *options: str) -> None:
     from gunicorn.app.wsgiapp import run
 
-    sys.argv = ["gunicorn", f"{module}:{attribute}", "--bind", f"fd://{descriptor}", "--pythonpath", str(root), *options]
+    sys.argv = [
+        "gunicorn",
+        f"{module}:{attribute}",
+        "--bind",
+        f"fd://{descriptor}",
+        "--pythonpath",
+        str(root),
+        *options,
+    ]
     run()
 
 

@@ -29,9 +29,12 @@ def install(guard: Guard, app: web.Application) -> web.Application:
         flight = guard.begin(request.method, request.path)
         flight.parts = lambda: _parts(request)
         try:
-            return await _answered(guard, request, handler)
+            response = await _answered(guard, request, handler)
         finally:
             flight.end()
+        if isinstance(response, web.HTTPException):
+            raise response  # it is sent; aiohttp wants these raised
+        return response
 
     app.middlewares.insert(0, guarded)
     return app

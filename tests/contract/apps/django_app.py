@@ -21,7 +21,7 @@ failures.guard().close()  # for its logging; the Guard itself is made by the mid
 
 
 class Hooks:
-    """A middleware that fails on the way in and out, and one that grants CORS as django-cors-headers does."""
+    """A middleware that fails on the way in and out."""
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
@@ -35,20 +35,13 @@ class Hooks:
         return response
 
 
-class Cors(Hooks):
-    def __call__(self, request: HttpRequest) -> Any:
-        response = self.get_response(request)
-        if request.headers.get("Origin") == failures.allowed_origin:
-            response["Access-Control-Allow-Origin"] = failures.allowed_origin
-        response["Vary"] = "Origin"
-        return response
-
-
 settings.configure(
     SECRET_KEY=failures.secret,
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,
-    MIDDLEWARE=["fivehundred.guard.django.Guard", f"{__name__}.Cors", f"{__name__}.Hooks"],
+    INSTALLED_APPS=["corsheaders"],
+    CORS_ALLOWED_ORIGINS=[failures.allowed_origin],
+    MIDDLEWARE=["fivehundred.guard.django.Guard", "corsheaders.middleware.CorsMiddleware", f"{__name__}.Hooks"],
     LOGGING_CONFIG=None,
 )
 django.setup()
