@@ -152,6 +152,6 @@ def _arrived(site: Site, project: Project) -> Check:
     if refused:
         said = ", ".join(f"{count} × {reason}" for reason, count in sorted(refused.items(), key=lambda r: -r[1])[:3])
         return Check("Way in", False, f"Requests were refused: {said}. A wrong key means an old DSN: copy it again.")
-    if received:
-        return Check("Way in", True, f"{received:,} items were received, none refused.")
+    if received or stats.events:
+        return Check("Way in", True, f"{max(received, stats.events):,} items were received, none refused.")
     return Check("Way in", True, "Nothing has knocked yet: no request for this project came in, none was refused.")

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultQuery, Stats, Tally
+from fivehundred.console.store.releases import Releases
 from fivehundred.console.web import (
     alerts,
     edge,
@@ -81,10 +82,13 @@ class Pages:
             "causes": sorted(stats.causes.items(), key=lambda c: -c[1]),
             "incidents": incidents.open_incidents(self._site),
             "burning": store.faults(FaultQuery(limit=14), now=now).faults,
-            "newest": store.faults(FaultQuery(state=None, order="first_seen", limit=8), now=now).faults,
+            "newest": store.faults(FaultQuery(state=None, order="first_seen", limit=6), now=now).faults,
             "lost": _lost(stats, self._site),
             "backlog": self._site.backlog(),
             "projects": {p.id: p.name for p in store.projects()},
+            "releases": [
+                (r, release_pages.address(r.project, r.name)) for r in Releases(store.database).releases(None, limit=3)
+            ],
         }
         return render.page(request, "overview.html", values)
 
