@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fivehundred.console.access.identity import current
 from fivehundred.console.store.alerts import Rule
 from fivehundred.console.store.base import Fault, Project
 from fivehundred.console.web import charts
@@ -63,6 +64,7 @@ def page(request: Request, template: str, values: Mapping[str, object], *, statu
             theme=_one_of(request.cookies.get("theme"), themes),
             density=_one_of(request.cookies.get("density"), densities),
             token=token,
+            who=current.get(),
             here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             **values,
         )
