@@ -1,5 +1,5 @@
-"""Each further framework behind the Guard where the contract over sockets does not look: its own 4xx and handlers, the
-template of the route, one event a failure. Applications are called in this process, through the framework's own door."""
+"""Each further framework behind the Guard where the contract over sockets does not look: its own 4xx and handlers,
+the template of the route, one event a failure. Applications are called in this process."""
 
 # mypy: disable-error-code="import-untyped"
 

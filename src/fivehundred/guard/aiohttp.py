@@ -89,7 +89,7 @@ def _marked(guard: Guard, request: web.Request, response: web.StreamResponse) ->
 
 async def _whole(request: web.Request, answer: Answer) -> web.StreamResponse:
     if (writer := request._payload_writer) is not None:  # it may be set up for a response that was not begun
-        request._payload_writer = type(writer)(request.protocol, request._loop)
+        request._payload_writer = type(writer)(request.protocol, request._loop)  # type: ignore[call-arg]
     response = web.Response(status=answer.status, headers=_pairs(answer.headers), body=answer.body)
     response.headers["Server"] = _server
     await response.prepare(request)  # signals grant CORS here

@@ -27,7 +27,7 @@ def install(guard: Guard, app: Any) -> WsgiGuard | AsgiGuard:
     previous = None if getattr(found, "__name__", "") == "_python_error_handler" else found
     if isinstance(app, falcon.asgi.App):
         app.add_error_handler(Exception, _asgi_handler(previous))
-        return AsgiGuard(guard, app)
+        return AsgiGuard(guard, app)  # type: ignore[arg-type]  # it wants a dict where ASGI has a mapping
     app.add_error_handler(Exception, _wsgi_handler(previous))
     return WsgiGuard(guard, app)
 
@@ -41,8 +41,9 @@ def _wsgi_handler(previous: Any) -> Any:
             if previous is None:
                 exchange.saw(ex, own=False)
         if previous is not None:
-            return previous(req, resp, ex, params)  # type: ignore[no-any-return]
-        _bare(resp)
+            previous(req, resp, ex, params)
+        else:
+            _bare(resp)
 
     return failed
 

@@ -46,9 +46,9 @@ def tween(handler: Handler, registry: Any) -> Handler:
             return Response(status=500)
         if response.status_code >= 500:
             exchange.route = _route(request)
-            exc = getattr(request, "exception", None)
-            if isinstance(exc, BaseException) and exc is not response:  # else it is raised for its answer
-                exchange.saw(exc, own=True)
+            cause = getattr(request, "exception", None)
+            if isinstance(cause, BaseException) and cause is not response:  # else it is raised for its answer
+                exchange.saw(cause, own=True)
         return response
 
     return around

@@ -1,8 +1,10 @@
-"""The Guard in a Sanic application: ``guard.sanic(app)``, once its routes are there or before.
+"""The Guard in a Sanic application: ``guard.sanic(app)``.
 
 Sanic's error handler is wrapped, so every handler of the application's own keeps its say. Route handlers are wrapped
 when a worker starts: ``sys.exit()`` and GeneratorExit would pass Sanic by and end the worker.
 """
+
+# mypy: disable-error-code="untyped-decorator,no-untyped-call"
 
 from __future__ import annotations
 

@@ -14,10 +14,9 @@ from tornado.web import Application, Finish, HTTPError, RequestHandler
 from fivehundred import limits
 from fivehundred.guard import duplicates
 from fivehundred.guard.exchange import cancelled
-from fivehundred.guard.flight import Flight
 from fivehundred.guard.outgoing import check, ends_process, exposed, granted, has_reference, referenced
 from fivehundred.guard.request import RequestParts
-from fivehundred.problem import reason, reference_header
+from fivehundred.problem import Headers, reason, reference_header
 
 if TYPE_CHECKING:
     from fivehundred.guard.guard import Guard
@@ -46,7 +45,7 @@ class Guarded(RequestHandler):
     _guard: Guard
     _route: str
     _own: type[RequestHandler]
-    _flight: Flight | None = None
+    _failure: BaseException | None = None  # what a ``write_error`` of the application's own is about
 
     async def _execute(self, *args: Any, **kwargs: Any) -> None:
         flight = self._guard.begin(self.request.method or "", self.request.path)
@@ -81,21 +80,21 @@ class Guarded(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         exc = kwargs.get("exc_info", (None, None, None))[1]
         if status_code < 500:
-            return super().write_error(status_code, **kwargs)
-        if self._own.write_error is not RequestHandler.write_error:
-            return self._own_error(status_code, exc, kwargs)
-        if isinstance(exc, HTTPError) or exc is None:  # the application asked for this status
-            return super().write_error(status_code, **kwargs)
-        self._answer(exc)
+            super().write_error(status_code, **kwargs)
+        elif self._own.write_error is not RequestHandler.write_error:
+            self._own_error(status_code, exc, kwargs)
+        elif isinstance(exc, HTTPError) or exc is None:  # the application asked for this status
+            super().write_error(status_code, **kwargs)
+        else:
+            self._answer(exc)
 
     def _own_error(self, status_code: int, exc: BaseException | None, kwargs: Any) -> None:
+        self._failure = None if isinstance(exc, HTTPError) else exc
         try:
             super().write_error(status_code, **kwargs)
         except Exception as failed:
             self.clear()
-            return self._answer(exc or failed)
-        if exc is not None and not isinstance(exc, HTTPError) and not self._finished:
-            self.set_header(reference_header, self._guard.report(exc, self._parts(), status=status_code))
+            self._answer(exc or failed)
 
     def _answer(self, exc: BaseException) -> None:
         """Tornado has cleared the headers but for ``set_default_headers``, where CORS is granted."""
@@ -114,7 +113,7 @@ class Guarded(RequestHandler):
         headers = list(self._headers.get_all())
         if not self._headers_written and self.get_status() >= 500:
             if not has_reference(headers):
-                found = self._guard.returned(self.get_status(), self._parts()).headers
+                found = self._found()
                 for name, value in referenced(headers, found)[len(headers) :]:
                     self.set_header(name, value)
             self.set_header("Server", "Tornado")  # its name, without the version
@@ -123,6 +122,13 @@ class Guarded(RequestHandler):
         elif not self._headers_written:
             check(headers)
         return super().finish(chunk)
+
+    def _found(self) -> Headers:
+        """The reference of a 5xx of the application's own, which is reported now."""
+        if self._failure is None:
+            return self._guard.returned(self.get_status(), self._parts()).headers
+        reference = self._guard.report(self._failure, self._parts(), status=self.get_status())
+        return [(reference_header, reference)]
 
     def _break(self, exc: BaseException) -> None:
         self._guard.report(exc, self._parts(), status=self.get_status())
