@@ -207,6 +207,15 @@ get_shown_chars_max: Final = 2_000  # of an error's body that it prints
 get_columns: Final = 100  # of its lines, where no terminal says how wide it is
 
 # ---- why: incidents, merges, rules, rates ---------------------------------------------------------
+rates_every_s: Final = 60  # how often a Guard sends how many requests went well
+rates_keys_max: Final = 300  # routes, methods and kinds of status that one Guard counts apart; the rest as "…"
+rates_route_chars_max: Final = 200
+rates_exit_s: Final = 1  # what a process waits at its end for the last counts
+rates_rows_max: Final = 500  # of one report
+rates_routes_max: Final = 1_000  # routes of a project; the rest as "…"
+rates_days: Final = 30
+commit_s: Final = 5  # all questions to a git repository about one fault
+commits_max: Final = 20  # looked at for one fault
 incident_signals_max: Final = 1_000  # faults of one window that are looked at, those with the most events
 incident_values_max: Final = 200  # routes, hosts ... of one incident
 incidents_kept_max: Final = 5_000  # resolved ones; open ones stay

@@ -28,6 +28,7 @@ from fivehundred.console.spool.base import Received, SpoolReader
 from fivehundred.console.spool.segments import SegmentReader
 from fivehundred.console.store.base import Batch, FaultNews, Retention, Store, Tally, damaged_reason
 from fivehundred.console.store.nodes import Marks, Moved
+from fivehundred.console.store.rates import Rates
 from fivehundred.console.store.sqlite import SqliteStore
 from fivehundred.console.store.triage import Triage
 
@@ -38,6 +39,7 @@ log = logging.getLogger("fivehundred.console.digest")
 _idle_s = 0.2  # how long one wait for records lasts; it ends at once when one arrives
 _delete_again_s = 60.0
 _wake_again_s = 1.0
+_forget_again_s = 3_600.0
 _retry_s = 1.0  # after the store refused even a single record: a full disk, another process's long lock
 
 Records = Sequence[tuple[str, Received]]
@@ -90,6 +92,7 @@ class Waking:
     def __init__(self, store: Store) -> None:
         self._database = store.database
         self._next_at = 0.0
+        self._forget_at = 0.0
 
     def step(self, busy: bool) -> None:
         now = time.time()
@@ -100,8 +103,15 @@ class Waking:
             Triage(self._database).wake(now=now)
             if not busy:
                 settle(self._database, now=now)
+                self._forget_rates(now)
         except Exception:  # the edge: what time brings about is brought about later
             log.exception("muted faults or incidents could not be changed; it is tried in %s s", _wake_again_s)
+
+    def _forget_rates(self, now: float) -> None:
+        if now >= self._forget_at:
+            self._forget_at = now + _forget_again_s
+            with self._database.transaction():
+                Rates(self._database).forget(now=now)
 
 
 class Digest:
@@ -181,6 +191,7 @@ class Digest:
         def within(news: Sequence[FaultNews]) -> None:
             if follows:
                 follow(self._store.database, news, now=now)
+                Rates(self._store.database).add(batch.rates)
             if self._mark is not None:
                 self._mark.move(self.offset, offset)
 

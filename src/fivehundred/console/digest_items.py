@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from fivehundred import envelope, limits
-from fivehundred.console import digest_feedback, digest_nel, digest_otlp, otlp
+from fivehundred.console import digest_feedback, digest_nel, digest_otlp, digest_rates, otlp
 from fivehundred.console.digest_outline import outline
 from fivehundred.console.inflate import InflateError, inflate
 from fivehundred.console.spool.base import Door, Received
@@ -279,6 +279,8 @@ def _csp_event(report: dict[str, Json], record: Received) -> dict[str, Json]:
 def _other(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str, event_id: str) -> None:
     if kind in digest_feedback.kinds:
         _feedback(batch, record, kind, payload, sdk, event_id)
+    elif kind == digest_rates.item_type:
+        _rates(batch, record, payload, sdk)
     elif kind not in _counted:
         _tally(batch, record, "dropped", kind, _not_kept.get(kind, "the item type is not known"), sdk)
     elif kind in ("session", "sessions", "client_report") and not _figures(batch, record, kind, payload, sdk):
@@ -299,6 +301,18 @@ def _feedback(batch: Batch, record: Received, kind: str, payload: bytes, sdk: st
         _tally(batch, record, "dropped", kind, "it names no event, or says nothing", sdk)
     else:
         batch.feedback.append(found)
+
+
+def _rates(batch: Batch, record: Received, payload: bytes, sdk: str) -> None:
+    try:
+        found = digest_rates.read(decode(payload), record.project, record.received_at)
+    except Unreadable:
+        found = None
+    if found is None:
+        _tally(batch, record, "dropped", digest_rates.item_type, "it counts nothing", sdk)
+    else:
+        batch.rates.append(found)
+        _tally(batch, record, "counted", digest_rates.item_type, "", sdk)
 
 
 def _figures(batch: Batch, record: Received, kind: str, payload: bytes, sdk: str) -> bool:

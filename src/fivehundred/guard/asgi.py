@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fivehundred.guard import deadline, duplicates
-from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key
+from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key, route_of
 from fivehundred.guard.inside import see_inside
 from fivehundred.guard.websocket import Socket
 
@@ -37,6 +37,7 @@ class AsgiGuard:
             except BaseException as exc:
                 await exchange.failed(exc)
             finally:
+                self.guard.rates.count(exchange.route or route_of(scope), scope.get("method", ""), exchange.digit())
                 scope.pop(key, None)  # the two refer to each other: else every request is work for the collector
                 flight.end()
         else:

@@ -42,6 +42,8 @@ AsgiApp: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
 
 key: Final = "fivehundred.exchange"  # in the scope while the application runs
 
+_DIGITS: Final = {200: "2", 201: "2", 204: "2", 304: "3", 404: "4", 500: "5"}
+
 
 class Exchange:
     """One request and its response. What runs inside finds it in the scope to tell what it knows (``inner``)."""
@@ -73,6 +75,11 @@ class Exchange:
         """A framework turns ``exc`` into a 5xx: the application's ``own`` answer, or the framework's default page."""
         self.origin, self.trace, self.default = exc, exc.__traceback__, not own
         duplicates.mark(exc)
+
+    def digit(self) -> str:
+        """The first one of the status, for the counts; of what failed before it had one: 5."""
+        status = self.start.get("status")
+        return _DIGITS.get(status) or (str(status)[:1] if status else "5")
 
     async def receive(self) -> Message:
         message = await self.server_receive()
@@ -282,7 +289,7 @@ class Exchange:
             query=scope.get("query_string", b"").decode("latin-1"),
             headers=headers,
             protocol=scope.get("http_version", ""),
-            route=self.route or _route(scope),
+            route=self.route or route_of(scope),
             peer=str((scope.get("client") or ("",))[0]),
             body=self.body,
         )
@@ -311,9 +318,12 @@ def _has_body(scope: Scope) -> bool:
     return any(v != b"0" for v in sizes) and all(k != b"expect" for k, _ in scope.get("headers", ()))
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The template that matched, with the prefix of its mount. Starlette and FastAPI leave the route in the scope."""
-    path = getattr(scope.get("route"), "path", "")
+    route = scope.get("route")
+    if route is None:
+        return ""
+    path = getattr(route, "path", "")
     mounted = str(scope.get("root_path", ""))[len(str(scope.get("app_root_path", scope.get("root_path", "")))) :]
     return mounted + path if isinstance(path, str) and path else ""
 

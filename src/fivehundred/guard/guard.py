@@ -26,6 +26,7 @@ from fivehundred.guard.flight import Flight, current, request_now
 from fivehundred.guard.incoming import trace_of
 from fivehundred.guard.observe import Observer
 from fivehundred.guard.places import may_be_own, place_of
+from fivehundred.guard.rates import Rates
 from fivehundred.guard.request import RequestParts
 from fivehundred.guard.ship import Shipper
 from fivehundred.guard.slots import Slots
@@ -99,6 +100,7 @@ class Guard:
             self._shipper = Shipper(self.dsn, folder, self._observer.complete, self._deaths)
             if folder is not None and deaths.files(folder):
                 self._shipper.start()
+        self.rates = Rates(self.dsn if self._shipper is not None else None, _told(self.about))
         self.flights = Slots(folder, _told(self.about), self._first_request, deaths.stop_watching)
         crumbs.install()
         if self._shipper is not None:
@@ -246,6 +248,7 @@ class Guard:
         """Ends the threads. What is not delivered stays in the spool for the next process."""
         if self._shipper is not None:
             self._shipper.close()
+        self.rates.close()
         hooks.remove(self)
         self._observer.close()
         if self.flights.path is not None:

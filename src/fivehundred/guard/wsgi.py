@@ -66,6 +66,7 @@ class WsgiGuard:
         except BaseException as exc:
             return exchange.failed(exc, body)
         finally:
+            self.guard.rates.count(exchange.route, environ.get("REQUEST_METHOD", ""), exchange.status[:1] or "5")
             environ.pop(key, None)  # the two refer to each other: without this every request is work for the collector
             if not exchange.watched:
                 flight.end()
@@ -111,7 +112,7 @@ class Exchange:
             raise BrokenPromise("start_response was called twice without exc_info")
         joined = check(headers)
         self.status, self.headers = status, headers
-        if status[:1] == "5":  # the framework's request is gone once the application has returned
+        if "werkzeug.request" in self.environ or "bottle.route" in self.environ:  # gone once the application returned
             self.route = route_of(self.environ) or self.route
         if "text/event-stream" in joined:
             self.events = True

@@ -36,10 +36,11 @@ class Answer:
         self.body = body
 
 
-_KEPT: Final = Answer(200, [_JSON, *_CORS, _DROPPED], b'{"id":"%s"}' % (b"0" * 32))
+_RATES: Final[Header] = (b"x-fivehundred-rates", b"1")  # a Guard may send its counts of requests here
+_KEPT: Final = Answer(200, [_JSON, *_CORS, _DROPPED, _RATES], b'{"id":"%s"}' % (b"0" * 32))
 _GIF: Final = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 _PIXEL: Final = Answer(200, [(b"content-type", b"image/gif"), (b"cache-control", b"no-store"), *_CORS], _GIF)
-_KEPT_NAMELESS: Final = Answer(200, [_JSON, *_CORS, _DROPPED], b"{}")
+_KEPT_NAMELESS: Final = Answer(200, [_JSON, *_CORS, _DROPPED, _RATES], b"{}")
 
 
 def kept(event_id: str) -> tuple[int, list[Header], bytes]:

@@ -12,6 +12,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from fivehundred import limits
 from fivehundred.console.store.database import Database
+from fivehundred.console.store.rates import RateReport
 from fivehundred.diagnosis.model import Cause, Confidence, Diagnosis, History, Transient
 from fivehundred.event import Event, Json
 from fivehundred.fingerprint.model import Fingerprint
@@ -125,6 +126,7 @@ class Batch:
     malformed: list[Malformed] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
+    rates: list[RateReport] = field(default_factory=list)  # written by what follows from the batch, not by the Store
     memories: dict[str, dict[str, Json]] = field(default_factory=dict)  # project -> what the fingerprint has learned
 
 
