@@ -49,6 +49,8 @@ commands: Final = (
         "dev", "run an application with reloading, the development page and a Console", "fivehundred.cli_dev", "console"
     ),
     Command("faults", "list the faults of a running Console, or show one with its runbook", "fivehundred.cli_faults"),
+    Command("users", "accounts of a Console: add, invite, roles", "fivehundred.cli_people", "console"),
+    Command("tokens", "tokens for API, commands and agents", "fivehundred.cli_people", "console"),
     Command("mcp", "serve a running Console to an agent on this machine (MCP)", "fivehundred.cli_mcp", "mcp"),
     Command("get", "call a URL and explain a 5xx as the Client does", "fivehundred.client.cli"),
     Command("doctor", "check this machine and the Console: what is wrong, what to do", "fivehundred.cli_doctor"),

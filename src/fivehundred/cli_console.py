@@ -65,8 +65,11 @@ def main(args: argparse.Namespace) -> int:
         return _serve_scaled(args)
     layout = Layout(args.data or default_data_dir())
     config = Config(layout, args.host, args.port, args.public_url, args.retention_days, args.disk_max)
-    if not config.loopback:
-        return _refuse(_no_accounts(config.host))
+    if not config.loopback and not _has_accounts(layout):
+        return _refuse(
+            f"{config.host} can be reached by others, and there is no account yet to keep them out. Make the first:\n"
+            f"fivehundred users add NAME --role owner --data {layout.root}"
+        )
     from fivehundred.console import app, processes
     from fivehundred.console.store.base import StoreError
 
@@ -116,6 +119,19 @@ def _no_accounts(host: str) -> str:
         f"Listen on {default_host} and let a proxy that asks for a password stand before it: "
         f"fivehundred console --public-url https://NAME"
     )
+
+
+def _has_accounts(layout: Layout) -> bool:
+    from fivehundred.console.store.people import People
+    from fivehundred.console.store.sqlite import SqliteStore
+
+    if not layout.database.exists():
+        return False
+    store = SqliteStore(layout.database)
+    try:
+        return People(store.database).any()
+    finally:
+        store.close()
 
 
 def _print(started: Started) -> None:
