@@ -34,7 +34,7 @@ from fivehundred.console.store.triage import (
 )
 from fivehundred.console.store.views import View, Views
 from fivehundred.console.web import edge, search
-from fivehundred.console.web.actor import Actor, actor
+from fivehundred.console.web.actor import Actor, actor, owner_named, seen_faults, seen_projects
 from fivehundred.event import Event, parse
 
 # ---- what is sent and answered -------------------------------------------------------------------
@@ -44,7 +44,6 @@ from fivehundred.event import Event, parse
 class OwnerSent:
     name: str
     kind: OwnerKind = "member"
-    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +205,13 @@ class TriageApi:
 
     def comment(self, request: Request, body: bytes) -> Made:
         sent, who = decoded(body, CommentSent), _by(request)
+        self._site.store().fault(edge.fault_of(request), now=time.time())  # raises NotFound
         return Made(
             self._desk().comment(edge.fault_of(request), sent.body, by=who.name, author=who.id, now=time.time())
         )
 
     def uncomment(self, request: Request) -> shapes.Changed:
+        self._site.store().fault(edge.fault_of(request), now=time.time())  # raises NotFound
         self._desk().remove_comment(edge.fault_of(request), _number(request, "comment"))
         return shapes.Changed(1)
 
@@ -225,7 +226,7 @@ class TriageApi:
     def add_rule(self, request: Request, body: bytes) -> Made:
         sent = decoded(body, RuleSent)
         desk = Ownership(self._site.store().database)
-        return Made(desk.add(self._project(sent.project), sent.kind, sent.pattern, _owner(sent.owner)))
+        return Made(desk.add(self._project(sent.project), sent.kind, sent.pattern, self._owner(sent.owner)))
 
     def remove_rule(self, request: Request) -> shapes.Changed:
         Ownership(self._site.store().database).remove(_number(request, "rule"))
@@ -268,17 +269,23 @@ class TriageApi:
         return shapes.Changed(1)
 
     def releases(self, request: Request) -> ReleaseList:
-        return ReleaseList(tuple(Releases(self._site.store().database).releases(self._asked(request))))
+        found = Releases(self._site.store().database).releases(self._asked(request))
+        seen = seen_projects()
+        return ReleaseList(tuple(r for r in found if seen is None or r.project in seen))
 
     def routes(self, request: Request) -> RouteList:
-        return RouteList(tuple(Routes(self._site.store().database).routes(self._asked(request))))
+        found = Routes(self._site.store().database).routes(self._asked(request))
+        seen = seen_projects()
+        return RouteList(tuple(r for r in found if seen is None or r.project in seen))
 
     def rename(self, request: Request, body: bytes) -> shapes.ProjectAnswer:
+        self._shown(request)  # raises NotFound for what is not theirs to see
         Projects(self._site.store().database).rename(_project_of(request), decoded(body, ProjectSent).name)
         return self._shown(request)
 
     def rotate(self, request: Request, body: bytes) -> shapes.ProjectAnswer:
         decoded(body, Nothing)
+        self._shown(request)  # the same
         Projects(self._site.store().database).rotate_key(_project_of(request))
         return self._shown(request)
 
@@ -288,10 +295,16 @@ class TriageApi:
         if any(not 0 < f < 2**63 for f in faults):
             raise HTTPException(422, "the number of a fault is a positive integer; nothing was changed")
         until = Until(sent.for_seconds, sent.more_events, sent.more_users)
-        owner = _owner(sent.owner) if sent.owner else None
+        owner = self._owner(sent.owner) if sent.owner else None
         fixed_in: FixedIn = "this" if sent.release and not sent.fixed_in else sent.fixed_in
         act = acts.Act(sent.act, fixed_in, sent.release[: limits.name_chars_max], until, owner, sent.priority)
-        return acts.perform(self._desk(), act, faults, by=_by(request).name, now=time.time())
+        seen = seen_faults(self._site.store().database, faults)
+        return acts.perform(self._desk(), act, seen, by=_by(request).name, now=time.time())
+
+    def _owner(self, sent: OwnerSent) -> Owner:
+        if not sent.name.strip():
+            raise TriageRefused("an owner has a name")
+        return owner_named(self._site.store().database, sent.name, sent.kind)
 
     def _desk(self) -> Triage:
         return Triage(self._site.store().database)
@@ -323,12 +336,6 @@ class TriageApi:
 def _by(request: Request) -> Actor:
     found = actor(request)
     return found if found != Actor() else Actor("API")
-
-
-def _owner(sent: OwnerSent) -> Owner:
-    if not sent.name.strip():
-        raise TriageRefused("an owner has a name")
-    return Owner(sent.name.strip(), sent.kind or "member", sent.id)
 
 
 def _number(request: Request, name: str) -> int:

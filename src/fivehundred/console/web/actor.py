@@ -1,12 +1,17 @@
-"""Who acts: the member who is signed in, as far as the request says it. Without accounts it is "a person"."""
+"""Who acts, and which projects they see: the identity that the gate found, in the words of pages and API."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from fivehundred.console.access.identity import current
+from fivehundred.console.store.base import NotFound
+from fivehundred.console.store.database import Database
+from fivehundred.console.store.people import People
+from fivehundred.console.store.triage import Owner, Triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,45 @@ class Actor:
 
 
 def actor(request: Request) -> Actor:
-    identity = current.get()
-    if identity.how == "open":
+    found = current.get()
+    if found.person is None:
         return Actor()
-    return Actor(identity.name, identity.person, (identity.name, *identity.teams))
+    return Actor(found.name, found.person, (found.name, *found.teams))
+
+
+def seen_projects() -> tuple[str, ...] | None:
+    """Those that whoever asks may see; None: all."""
+    projects = current.get().projects
+    return None if projects is None else tuple(sorted(projects))
+
+
+def check_project(project: str) -> None:
+    """Raises NotFound for a project that is not theirs to see."""
+    if not current.get().sees(project):
+        raise NotFound(f"there is no project {project[:40]}")
+
+
+def seen_faults(database: Database, faults: Sequence[int]) -> list[int]:
+    """Of these, the ones in projects that whoever asks may see."""
+    projects = seen_projects()
+    if projects is None or not faults:
+        return list(faults)
+    sql = f"SELECT id, project FROM fault WHERE id IN ({', '.join('?' * len(faults))})"  # noqa: S608 - our own words
+    return [fault for fault, project in database.rows(sql, faults) if project in projects]
+
+
+def owners(database: Database) -> list[Owner]:
+    """Who a fault can be given to: people and teams, else the names that were given before."""
+    people = People(database)
+    known = [Owner(p.shown or p.name, "member", p.id) for p in people.people() if p.disabled_at is None]
+    teams = [Owner(team.name, "team", team.id) for team in people.teams()]
+    named = {owner.name.lower() for owner in (*known, *teams)}
+    return [*known, *teams, *(o for o in Triage(database).known_owners() if o.name.lower() not in named)]
+
+
+def owner_named(database: Database, name: str, kind: str = "") -> Owner:
+    """The person or team of that name, with its number; else the bare name."""
+    for owner in owners(database):
+        if owner.name.lower() == name.strip().lower() and kind in ("", owner.kind):
+            return owner
+    return Owner(name.strip(), "team" if kind == "team" else "member")

@@ -31,7 +31,7 @@ from fivehundred.console.store.base import (
 from fivehundred.console.store.triage import Triage, Triaged
 from fivehundred.console.store.views import Views
 from fivehundred.console.web import copies, edge, render, search, triage
-from fivehundred.console.web.actor import actor
+from fivehundred.console.web.actor import actor, owners, seen_projects
 from fivehundred.console.web.grouping import grouping_of
 from fivehundred.console.web.incidents import context_of
 from fivehundred.console.web.suggest import suggestions
@@ -108,7 +108,7 @@ class Faults:
             "views": [(v, _link(v.line, _order(v.order))) for v in Views(store.database).views(who.id)],
             "may_own": who.id is not None,
             "acts": triage.acts_on(
-                _state_of(asked.state), release=_newest(desk, shown.faults), owners=desk.known_owners(), who=who
+                _state_of(asked.state), release=_newest(desk, shown.faults), owners=owners(store.database), who=who
             ),
         }
         return render.page(request, "faults.html", values)
@@ -116,7 +116,7 @@ class Faults:
     def suggest(self, request: Request) -> Response:
         """Lines that the search box offers; JSON for the pages' script."""
         store = self._site.store()
-        found = suggestions(request.query_params.get("q", ""), store.database, store.projects())
+        found = suggestions(request.query_params.get("q", ""), store.database, store.projects(), seen_projects())
         return render.plain(request, json.dumps(found), kind="application/json")
 
     def show(self, request: Request) -> Response:
@@ -128,7 +128,7 @@ class Faults:
         recent, _ = store.events(fault.id, project=None, cursor="", limit=8)
         projects = {p.id: p.name for p in store.projects()}
         acts = triage.acts_on(
-            fault.state, release=desk.newest_release(fault.project), owners=desk.known_owners(), who=who
+            fault.state, release=desk.newest_release(fault.project), owners=owners(store.database), who=who
         )
         values = {
             "nav": "faults",
@@ -211,7 +211,7 @@ def _tabs(store: Store, asked: search.Search, order: Order, total: int, me: tupl
     for state, name in tab_names.items():
         count: int | None = total
         if state != asked.state:
-            query = replace(asked, state=state).query(limit=1, me=me)
+            query = replace(replace(asked, state=state).query(limit=1, me=me), projects=seen_projects())
             database, now = store.database, time.time()
             count = None if state == "any" else reading.fault_count(database, query, now=now)
         tabs.append(Tab(name, _link(asked.with_state(state), order), count, state == asked.state))

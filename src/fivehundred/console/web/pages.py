@@ -75,6 +75,7 @@ class Pages:
         stats = store.stats(None, hours=24, now=now)
         if not any(stats.faults.values()) and not stats.events and not store.malformed(None, limit=1):
             return self._first(request)
+        names = {p.id: p.name for p in store.projects()}
         values = {
             "nav": "overview",
             "line": "",
@@ -85,10 +86,12 @@ class Pages:
             "newest": store.faults(FaultQuery(state=None, order="first_seen", limit=6), now=now).faults,
             "lost": _lost(stats, self._site),
             "backlog": self._site.backlog(),
-            "projects": {p.id: p.name for p in store.projects()},
+            "projects": names,
             "releases": [
-                (r, release_pages.address(r.project, r.name)) for r in Releases(store.database).releases(None, limit=3)
-            ],
+                (r, release_pages.address(r.project, r.name))
+                for r in Releases(store.database).releases(None, limit=50)
+                if r.project in names
+            ][:3],
         }
         return render.page(request, "overview.html", values)
 

@@ -13,6 +13,7 @@ from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultQuery
 from fivehundred.console.store.releases import Releases
 from fivehundred.console.web import edge, render
+from fivehundred.console.web.actor import check_project
 
 _shown_max = 20
 
@@ -34,11 +35,17 @@ class ReleasePages:
     def list(self, request: Request) -> Response:
         store = self._site.store()
         asked = request.query_params.get("project") or None
+        if asked is not None:
+            check_project(asked)
         projects = {p.id: p.name for p in store.projects()}
         values = {
             "nav": "releases",
             "line": "",
-            "releases": [(r, address(r.project, r.name)) for r in Releases(store.database).releases(asked)],
+            "releases": [
+                (r, address(r.project, r.name))
+                for r in Releases(store.database).releases(asked)
+                if r.project in projects
+            ],
             "projects": projects,
             "asked": projects.get(asked or "", ""),
         }
@@ -47,6 +54,7 @@ class ReleasePages:
     def show(self, request: Request) -> Response:
         store, now = self._site.store(), time.time()
         project, name = (request.query_params.get(n, "") for n in ("project", "name"))
+        check_project(project)
         desk = Releases(store.database)
         release, before = desk.release(project, name)
         seen = FaultQuery(project=project, state=None, release=name, limit=_shown_max)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from fivehundred.console.site import Site
 from fivehundred.console.store.releases import Routes
 from fivehundred.console.web import edge, render
+from fivehundred.console.web.actor import check_project
 
 _faults_max = 20
 
@@ -32,12 +33,14 @@ class RoutePages:
     def list(self, request: Request) -> Response:
         store = self._site.store()
         asked = request.query_params.get("project") or None
+        if asked is not None:
+            check_project(asked)
         projects = {p.id: p.name for p in store.projects()}
         found = Routes(store.database).routes(asked)
         values = {
             "nav": "routes",
             "line": "",
-            "routes": [(r, address(r.project, r.method, r.route)) for r in found],
+            "routes": [(r, address(r.project, r.method, r.route)) for r in found if r.project in projects],
             "projects": projects,
             "asked": projects.get(asked or "", ""),
         }
@@ -46,6 +49,7 @@ class RoutePages:
     def show(self, request: Request) -> Response:
         store, now = self._site.store(), time.time()
         project, method, name = (request.query_params.get(n, "") for n in ("project", "method", "route"))
+        check_project(project)
         desk = Routes(store.database)
         route = desk.route(project, method, name)
         values = {

@@ -12,10 +12,10 @@ from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.filters import Filters, filter_fits, filter_kinds
 from fivehundred.console.store.ownership import Ownership, owner_of, rule_fits, rule_kinds
-from fivehundred.console.store.triage import Owner, Triage, TriageRefused
+from fivehundred.console.store.triage import TriageRefused
 from fivehundred.console.store.views import Views
 from fivehundred.console.web import edge, render, search
-from fivehundred.console.web.actor import actor
+from fivehundred.console.web.actor import actor, owner_named, owners
 from fivehundred.event import Event, parse
 
 
@@ -55,7 +55,7 @@ class SettingsPages:
             "rules": rules,
             "kinds": rule_kinds,
             "projects": {p.id: p.name for p in store.projects()},
-            "known": Triage(store.database).owners(),
+            "known": [owner.name for owner in owners(store.database)],
             "problem": problem,
             "tried": request.query_params.get("event", ""),
             "said": said,
@@ -68,9 +68,9 @@ class SettingsPages:
         kind, pattern, name, who, project = (
             fields.get(n, [""])[0] for n in ("kind", "pattern", "owner", "owner_kind", "project")
         )
-        owner = Owner(name.strip(), "team" if who == "team" else "member")
+        database = self._site.store().database
         try:
-            Ownership(self._site.store().database).add(self._project(project), kind, pattern, owner)
+            Ownership(database).add(self._project(project), kind, pattern, owner_named(database, name, who))
         except TriageRefused as e:
             return self.owners(request, f"No rule was added: {e}.", 400)
         return _to("/settings/owners")

@@ -8,8 +8,8 @@ from typing import Final
 from fivehundred import limits
 from fivehundred.console.store.base import Project
 from fivehundred.console.store.database import Database
-from fivehundred.console.store.triage import Triage
 from fivehundred.console.web import search
+from fivehundred.console.web.actor import owners
 from fivehundred.diagnosis.model import causes
 from fivehundred.event import clean
 
@@ -28,8 +28,10 @@ _fixed: Final[dict[str, Sequence[str]]] = {
 }
 
 
-def suggestions(line: str, database: Database, projects: Sequence[Project]) -> list[str]:
-    """Whole lines, each the given one with its last term completed."""
+def suggestions(
+    line: str, database: Database, projects: Sequence[Project], seen: Sequence[str] | None = None
+) -> list[str]:
+    """Whole lines, each the given one with its last term completed; from the projects that are ``seen``."""
     line = clean(line)[: limits.search_chars_max]
     before, last = _last_term(line)
     minus = "-" if last.startswith("-") else ""
@@ -38,7 +40,7 @@ def suggestions(line: str, database: Database, projects: Sequence[Project]) -> l
     if not colon:
         found = [f"{n}:" for n in names if n.startswith(name.lower())] if name or not line.strip() else []
     elif name.lower() in names:
-        known = _values(name.lower(), database, projects)
+        known = _values(name.lower(), database, projects, seen)
         wanted = value.strip('"').lower()
         starting = [v for v in known if v.lower().startswith(wanted)]
         others = [v for v in known if wanted in v.lower() and v not in starting]
@@ -59,23 +61,24 @@ def _last_term(line: str) -> tuple[str, str]:
     return line[:start], line[start:]
 
 
-def _values(name: str, database: Database, projects: Sequence[Project]) -> list[str]:
+def _values(name: str, database: Database, projects: Sequence[Project], seen: Sequence[str] | None) -> list[str]:
     if name in _fixed:
         return list(_fixed[name])
     if name == "project":
         return [p.name for p in projects]
     if name == "assigned":
-        return ["me", "nobody", *Triage(database).owners()]
+        return ["me", "nobody", *(owner.name for owner in owners(database))]
+    where, of = ("", ()) if seen is None else (f" AND project IN ({', '.join('?' * len(seen)) or 'NULL'})", tuple(seen))
     if name == "route":
-        sql = "SELECT route FROM fault WHERE route <> '' GROUP BY route ORDER BY max(last_seen) DESC LIMIT ?"
-        return [row[0] for row in database.rows(sql, (_read_max,))]
+        sql = f"SELECT route FROM fault WHERE route <> ''{where} GROUP BY route ORDER BY max(last_seen) DESC LIMIT ?"  # noqa: S608
+        return [row[0] for row in database.rows(sql, (*of, _read_max))]
     if name in ("release", "host", "env"):
         stored = {"env": "environment"}.get(name, name)
         sql = (
-            "SELECT value FROM project_value WHERE name = ? AND value <> '' GROUP BY value"
+            f"SELECT value FROM project_value WHERE name = ? AND value <> ''{where} GROUP BY value"  # noqa: S608
             " ORDER BY max(last_seen) DESC LIMIT ?"
         )
-        return [row[0] for row in database.rows(sql, (stored, _read_max))]
+        return [row[0] for row in database.rows(sql, (stored, *of, _read_max))]
     return []
 
 

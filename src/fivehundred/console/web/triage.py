@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,9 +12,10 @@ from starlette.routing import Route
 from fivehundred.console.site import Site
 from fivehundred.console.store import acts
 from fivehundred.console.store.base import Fault, FaultState
+from fivehundred.console.store.database import Database
 from fivehundred.console.store.triage import Owner, Triage, Triaged, TriageRefused, faults_at_once_max
 from fivehundred.console.web import edge, render
-from fivehundred.console.web.actor import Actor, actor
+from fivehundred.console.web.actor import Actor, actor, owner_named, seen_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,18 @@ class TriagePages:
         numbers = [int(n) for n in fields.get("fault", []) if n.isascii() and n.isdecimal() and len(n) < 16]
         if not numbers:
             return edge.problem(request, 400, "Nothing was changed", "Select at least one fault first.")
+        desk, database = self._desk(), self._site.store().database
         try:
-            act = acts.parse(_words(fields))
-            acts.perform(self._desk(), act, numbers[:faults_at_once_max], by=actor(request).name, now=time.time())
+            act = _owned(acts.parse(_words(fields)), database)
+            seen = seen_faults(database, numbers[:faults_at_once_max])
+            acts.perform(desk, act, seen, by=actor(request).name, now=time.time())
         except TriageRefused as e:
             return edge.problem(request, 400, "Nothing was changed", f"{_sentence(str(e))}")
         return edge.back(fields)
 
     def comment(self, request: Request, fields: edge.Fields) -> Response:
         fault, who = edge.fault_of(request), actor(request)
+        self._site.store().fault(fault, now=time.time())  # raises NotFound for what is not theirs to see
         try:
             body = fields.get("body", [""])[0]
             self._desk().comment(fault, body, by=who.name, author=who.id, now=time.time())
@@ -81,6 +85,7 @@ class TriagePages:
 
     def uncomment(self, request: Request, fields: edge.Fields) -> Response:
         fault = edge.fault_of(request)
+        self._site.store().fault(fault, now=time.time())  # the same
         self._desk().remove_comment(fault, request.path_params["comment"])
         return RedirectResponse(f"/faults/{fault}#history", 303, render.headers)
 
@@ -144,6 +149,15 @@ def _assigned(owner: Owner) -> str:
 def _priority() -> Menu:
     names = [Button(f"priority {name}", name) for name in ("high", "medium", "low")]
     return Menu("Priority", "Priority", (*names, Button("priority", "by impact")))
+
+
+def _owned(act: acts.Act, database: Database) -> acts.Act:
+    """With the number of the person or team that was named."""
+    return replace(act, owner=owner_named(database, act.owner.name, _kind(act.owner))) if act.owner else act
+
+
+def _kind(owner: Owner) -> str:
+    return "team" if owner.kind == "team" else ""
 
 
 def _words(fields: edge.Fields) -> str:
