@@ -1,6 +1,6 @@
 """The Guard in a Flask application: ``guard.flask(app)``.
 
-Flask turns an exception into its 500 page inside ``wsgi_app``, where no WSGI middleware sees it. So two of the
+Flask turns an exception into its 500 page inside ``wsgi_app``, where no WSGI middleware sees it. So three of the
 application's methods are wrapped, on this one object, to tell the Guard around it which exception it was.
 """
 
@@ -12,6 +12,7 @@ from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from fivehundred.guard import duplicates
+from fivehundred.guard.outgoing import ends_process
 from fivehundred.guard.user import of_object
 from fivehundred.guard.wsgi import Exchange, WsgiGuard, key, route_of
 
@@ -24,6 +25,7 @@ def install(guard: Guard, app: Flask) -> Flask:
     app.__dict__["wsgi_app"] = WsgiGuard(guard, app.wsgi_app)
     duplicates.watch(app.name)  # the name of app.logger; asking for the logger itself would configure it
     handle_exception, handle_user_exception = app.handle_exception, app.handle_user_exception
+    dispatch = app.full_dispatch_request
 
     def unhandled(exc: Exception) -> Any:
         exchange = _exchange()
@@ -42,7 +44,21 @@ def install(guard: Guard, app: Flask) -> Flask:
             exchange.exc, exchange.own = exc, True  # only a 5xx that comes of it is reported
         return handle_user_exception(exc)
 
+    def dispatched(*args: Any) -> Any:
+        try:
+            return dispatch(*args)
+        except Exception:
+            raise
+        except BaseException as exc:  # sys.exit() and the like pass Flask by, and with it what grants CORS
+            exchange = _exchange()
+            if exchange is None or ends_process(exc):
+                raise
+            exchange.route = route_of(request.environ)
+            exchange.saw(exc, own=False)
+            return app.finalize_request(app.response_class(b"", 500), from_error_handler=True)
+
     app.__dict__["handle_exception"] = unhandled
+    app.__dict__["full_dispatch_request"] = dispatched
     app.__dict__["handle_user_exception"] = handled
     return app
 

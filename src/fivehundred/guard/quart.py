@@ -1,6 +1,6 @@
 """The Guard in a Quart application: ``guard.quart(app)``.
 
-As in Flask, an exception becomes a 500 page further in than any middleware sees, so two of the application's methods
+As in Flask, an exception becomes a 500 page further in than any middleware sees, so three of the application's methods
 are wrapped, on this one object. A handler runs in a task of its own, where ``sys.exit()`` would end the event loop.
 """
 
@@ -48,7 +48,7 @@ def install(guard: Guard, app: Quart) -> Quart:
             if ends_process(exc) or cancelled(exc):
                 raise
             _told(exc, own=False)
-            return Response(b"", 500)
+            return await app.finalize_request(Response(b"", 500), from_error_handler=True)
 
     app.__dict__["handle_exception"] = unhandled
     app.__dict__["handle_user_exception"] = handled

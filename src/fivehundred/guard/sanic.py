@@ -55,7 +55,7 @@ def install(guard: Guard, app: Any) -> Any:
             middleware.func = _noted(middleware.func)
         for route in app.router.routes:
             if not hasattr(route.handler, "is_websocket"):
-                route.handler = _contained(route.handler)
+                route.handler = _contained(guard, route.handler)
 
     return app
 
@@ -105,9 +105,11 @@ def _from_sanic(exc: SanicException) -> bool:
     return exc.status_code == 500 and module.startswith("sanic.")
 
 
-def _contained(handler: Any) -> Any:
+def _contained(guard: Guard, handler: Any) -> Any:
     @functools.wraps(handler)
     async def contained(request: Request, *args: Any, **kwargs: Any) -> Any:
+        flight = guard.begin(request.method, request.path)
+        flight.parts = functools.partial(_parts, request)
         try:
             response = handler(request, *args, **kwargs)
             return await response if isawaitable(response) else response
@@ -119,6 +121,8 @@ def _contained(handler: Any) -> Any:
             stopped = Stopped()
             stopped.__dict__["fivehundred_stopped"] = exc
             raise stopped from None
+        finally:
+            flight.end()
 
     return contained
 
