@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "tokens add NAME makes a token for that account and prints it once; tokens revoke ID ends one."
         if tokens
-        else "users add NAME makes an account with a password that is asked for, or with --invite a link that sets one. "
+        else "users add NAME makes an account with a password that is asked for, or with --invite a link to set one. "
         "The first account should be an owner; with it, everybody signs in."
     )
     parser.add_argument("act", nargs="?", default="list", choices=acts, help="what to do (list)")
