@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -11,9 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fivehundred.event import Event
+from fivehundred.guard.capture import About, capture
+from fivehundred.guard.encode import encoded
+from fivehundred.guard.request import RequestParts
 from fivehundred.guard.testing import Sink
 
 
@@ -95,3 +101,56 @@ def start(tmp_path: Path, collector: Sink) -> Iterator[Starter]:
     yield run
     for served in running:
         served.stop()
+
+
+# ---- an exception, captured --------------------------------------------------------------------------
+
+
+def caught(act: Callable[[], object]) -> BaseException:
+    try:
+        act()
+    except BaseException as e:
+        return e
+    raise AssertionError("nothing was raised")
+
+
+def event_of(act: Callable[[], object], parts: RequestParts | None = None) -> Event:
+    event = capture(caught(act), parts, About())
+    json.loads(encoded(event))
+    return event
+
+
+def locals_of(act: Callable[[], object]) -> dict[str, Any]:
+    return dict(event_of(act).exceptions[-1].frames[-1].vars)
+
+
+def divide() -> float:
+    numerator, denominator = 1, 0
+    return numerator / denominator
+
+
+# ---- a value whose methods must not run ---------------------------------------------------------------
+
+ran: list[str] = []
+
+
+def trap(name: str) -> Any:
+    def method(self: object, *args: object, **kwargs: object) -> Any:
+        ran.append(name)
+        raise RuntimeError(f"{name} ran")
+
+    return method
+
+
+dunders = (
+    "__repr__", "__str__", "__getattribute__", "__hash__", "__eq__", "__bool__", "__len__", "__iter__", "__format__",
+    "__getitem__", "__contains__", "__int__", "__float__", "__index__", "__bytes__", "__dir__", "__reduce__",
+    "__instancecheck__", "__del_marker__",
+)  # fmt: skip
+
+
+def hostile(*bases: type) -> type:
+    members: dict[str, Any] = {name: trap(name) for name in dunders}
+    members["__class__"] = property(trap("__class__"))
+    members["__dict__"] = property(trap("__dict__"))
+    return type("Hostile", bases, members)
