@@ -66,6 +66,10 @@ class KeyBook:
         self._refused[project, key] = time.monotonic() + limits.refused_key_seconds
         return False
 
+    def knows(self, project: str, key: str) -> bool:
+        """At once, and only when what is known is fresh; False means: ask ``is_known``."""
+        return time.monotonic() - self._loaded_at <= _KNOWN_S and self._match(project, key)
+
     def has_project(self, project: str) -> bool:
         return project in self._keys
 

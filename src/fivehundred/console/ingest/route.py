@@ -11,7 +11,8 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -40,6 +41,17 @@ _by_get: Final = ("check_in", "store")
 _SIGNALS: Final[dict[Door, otlp.Signal]] = {"otlp_logs": "logs", "otlp_traces": "traces"}
 
 
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A request that came in one piece."""
+
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    client: tuple[str, int] | None
+    body: bytes
+
+
 class Disconnected(Exception):
     """The client went away before its request was complete: nobody is left to answer."""
 
@@ -55,6 +67,46 @@ class Ingest:
         self.accepted: Counter[str] = Counter()  # door -> requests
         self.accepted_bytes = 0
         self.refused: Counter[tuple[str, str]] = Counter()  # (project, reason) -> requests
+
+    def take_at_once(self, request: Simple) -> tuple[Received, asyncio.Future[None]] | None:
+        """The usual case without a task of its own: a small envelope with a known key. None: ``__call__`` decides."""
+        endpoint = endpoint_of(request.path)
+        if endpoint is None or endpoint.door != "envelope" or len(request.body) > limits.inflate_check_bytes:
+            return None
+        try:
+            encoding = _encoding(request.headers)
+            key = find_key(request.headers, request.query)
+            if not key or not self._keys.knows(endpoint.project, key):
+                return None
+            header = _envelope_header(request.body, encoding)
+            dsn, raw_id = header.get("dsn"), header.get("event_id")
+            event_id = clean_id(raw_id)
+            if (raw_id is not None and not event_id) or (dsn and not _is_of(dsn, endpoint.project, key)):
+                return None
+            meta = {
+                "content_encoding": encoding,
+                "content_type": request.headers.get(b"content-type", b"")[:200].decode("latin-1"),
+                "client": find_client(request.headers, request.query),
+                "peer": _peer({"client": request.client}, request.headers),
+                "event_id": event_id,
+            }
+            record = Received(endpoint.project, "envelope", time.time(), meta, request.body)
+            if self._quotas is not None:
+                self._quotas.take(record)
+            return record, self._spool.append_soon(record)
+        except (Refused, SpoolFull):
+            return None  # and is refused there, with its answer
+
+    def answer_at_once(self, record: Received, error: BaseException | None) -> tuple[int, list[answers.Header], bytes]:
+        """What is said when the record is on disk, or could not be written."""
+        if error is None:
+            self.accepted["envelope"] += 1
+            self.accepted_bytes += len(record.body)
+            return answers.kept(record.meta["event_id"])
+        log.error("the spool cannot be written: %s; senders are told to come back", error)
+        self._count_refused(record.project, "spool_failed")
+        refused = _overloaded("envelope", "the spool cannot be written", "spool_failed", status=503)
+        return answers.refused(refused, "envelope", "")
 
     async def close(self) -> None:
         """Keeps what quotas have counted; the spool is its owner's to close."""
@@ -299,6 +351,14 @@ def _allowed(endpoint: Endpoint) -> bytes:
     return b"GET, POST, OPTIONS" if endpoint.door in _by_get else b"POST, OPTIONS"
 
 
+def _is_of(dsn: object, project: str, key: str) -> bool:
+    try:
+        found = Dsn.parse(dsn) if isinstance(dsn, str) else None
+    except DsnError:
+        return False
+    return found is not None and (found.project, found.key) == (project, key)
+
+
 def _unknown_path() -> Refused:
     return Refused(404, "no such address; events go to /api/<project>/envelope/", "unknown_path")
 
@@ -309,7 +369,7 @@ def _agreed(key: str, path_key: str) -> str:
     return path_key
 
 
-def _peer(scope: Scope, headers: dict[bytes, bytes]) -> str:
+def _peer(scope: Mapping[str, Any], headers: dict[bytes, bytes]) -> str:
     """Who sent it. X-Forwarded-For counts only from a proxy on this machine, and only the address that it added."""
     client = scope.get("client")
     address = str(client[0]) if client else ""

@@ -6,6 +6,7 @@ dies before its offset was stored reads the same records again (at least once).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
@@ -43,6 +44,7 @@ class Depth:
 
 class SpoolWriter(Protocol):
     async def append(self, record: Received) -> None: ...  # returns when it is durable; raises SpoolFull, OSError
+    def append_soon(self, record: Received) -> asyncio.Future[None]: ...  # the same; raises SpoolFull at once
     def depth(self) -> Depth: ...
     async def close(self) -> None: ...
 

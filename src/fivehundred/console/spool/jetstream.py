@@ -61,10 +61,15 @@ class JetStreamWriter:
 
     async def append(self, record: Received) -> None:
         """Returns when the record is on this node's disk. Raises SpoolFull, OSError."""
+        await self.append_soon(record)
+
+    def append_soon(self, record: Received) -> asyncio.Future[None]:
+        """Done when the record is on this node's disk, failed with OSError. Raises SpoolFull."""
         if self._remote.bytes_about + self._forwarder.published_since > self._bound:
             raise SpoolFull(f"the backlog of the cluster has reached its bound of {self._bound} bytes")
-        await self._local.append(record)
-        self._forwarder.ring()
+        future = self._local.append_soon(record)
+        future.add_done_callback(self._forwarder.ring)
+        return future
 
     def depth(self) -> Depth:
         """Of this node and the cluster. A message of the cluster counts for at least one record."""
@@ -113,7 +118,7 @@ class Forwarder:
         self.published_since = 0  # bytes, since the cluster's backlog was last asked for
         self._task = asyncio.run_coroutine_threadsafe(self._run(), link.loop)
 
-    def ring(self) -> None:
+    def ring(self, appended: asyncio.Future[None]) -> None:
         if self._idle.is_set():  # else it looks again by itself
             self._idle.clear()
             self._link.loop.call_soon_threadsafe(self._bell.set)

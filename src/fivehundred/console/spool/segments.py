@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import shutil
+import threading
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fivehundred import limits
@@ -50,8 +51,10 @@ class SegmentWriter:
         self._open_segment()
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
-        self._flushing: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._busy = False  # a group is with the thread, or will be in a moment
+        self._calm: asyncio.Future[None] | None = None  # who waits for that to end
+        self._groups: queue.SimpleQueue[list[_Pending] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
         self._committed: Position | None = None
         self._waiting_bytes = 0
         self._disk_free = 0
@@ -59,14 +62,24 @@ class SegmentWriter:
 
     async def append(self, record: Received) -> None:
         """Returns when the record is on disk. Raises SpoolFull when nothing was tried, OSError when writing failed."""
+        await self.append_soon(record)
+
+    def append_soon(self, record: Received) -> asyncio.Future[None]:
+        """Done when the record is on disk, failed with OSError. Raises SpoolFull."""
         payload = fmt.encode_payload(record)
         self._let_in(len(payload))
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, args=(loop,), name="spool", daemon=True)
+            self._thread.start()
+        future: asyncio.Future[None] = loop.create_future()
         self._pending.append((payload, zlib.crc32(payload), future))
         self._pending_bytes += len(payload)
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
-        await future
+        if not self._busy:
+            self._busy = True
+            # After this turn of the loop: whatever else has arrived by then goes into the same sync.
+            loop.call_soon(self._begin)
+        return future
 
     def depth(self) -> Depth:
         self._refresh()
@@ -78,9 +91,13 @@ class SegmentWriter:
 
     async def close(self) -> None:
         """Writes what was appended, then closes. Safe to call twice."""
-        while self._flushing is not None:
-            await asyncio.wait([self._flushing])
-        self._thread.shutdown(wait=True)
+        if self._busy:
+            self._calm = self._calm or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._calm)
+        if self._thread is not None:
+            self._groups.put(None)
+            self._thread.join()
+            self._thread = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -113,24 +130,35 @@ class SegmentWriter:
 
     # ---- writing, a group at a time ----
 
-    async def _flush(self) -> None:
+    def _begin(self) -> None:
         """While this group is on its way to the disk the next one gathers; each costs one sync."""
-        loop = asyncio.get_running_loop()
-        try:
-            while self._pending:
-                group, self._pending = self._pending, []
-                self._pending_bytes = 0
-                error = await loop.run_in_executor(self._thread, self._write, group)
-                self._waiting_bytes += sum(len(payload) + fmt.record_header_bytes for payload, _, _ in group)
-                for _, _, future in group:
-                    if future.done():  # its request was cancelled; the record is kept, as its sender may not know
-                        continue
-                    if error is None:
-                        future.set_result(None)
-                    else:
-                        future.set_exception(OSError(error.errno, error.strerror, error.filename))
-        finally:
-            self._flushing = None
+        group, self._pending = self._pending, []
+        self._pending_bytes = 0
+        self._groups.put(group)
+
+    def _written(self, group: list[_Pending], error: OSError | None) -> None:
+        """On the event loop."""
+        self._waiting_bytes += sum(len(payload) + fmt.record_header_bytes for payload, _, _ in group)
+        if self._pending:
+            self._begin()
+        else:
+            self._busy = False
+            if self._calm is not None:
+                self._calm.set_result(None)
+                self._calm = None
+        for _, _, future in group:
+            if future.done():  # its request was cancelled; the record is kept, as its sender may not know
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(OSError(error.errno, error.strerror, error.filename))
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The spool's own thread, until it is given None."""
+        while (group := self._groups.get()) is not None:
+            error = self._write(group)
+            loop.call_soon_threadsafe(self._written, group, error)
 
     def _write(self, group: list[_Pending]) -> OSError | None:
         """In the spool's own thread. An error is returned: it belongs to every record of the group."""
