@@ -1,6 +1,6 @@
 """The routes of the contract as a Bottle application."""
 
-# mypy: disable-error-code="import-untyped"
+# mypy: disable-error-code="import-untyped,untyped-decorator"
 
 from __future__ import annotations
 

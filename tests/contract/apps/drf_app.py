@@ -1,14 +1,15 @@
 """The routes of the contract as a Django project whose views are those of Django REST framework."""
 
-# mypy: disable-error-code="import-untyped"
+# mypy: disable-error-code="import-untyped,misc"
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from tests.contract.apps import django_app, failures
 
-django_app.settings.REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
+settings.REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
 
 from django.core.asgi import get_asgi_application  # noqa: E402 - the settings come first
 from django.core.wsgi import get_wsgi_application  # noqa: E402 - the settings come first
@@ -62,6 +63,6 @@ urlpatterns = [path(name, _view(view)) for name, view in views.items()]
 urlpatterns += [path(name[1:], _view(django_app._failing(name))) for name in failures.by_path if name != "/boom"]
 urlpatterns.append(path("divide/<int:by>", Divide.as_view()))
 handler500 = django_app.handler500
-django_app.settings.ROOT_URLCONF = __name__
+settings.ROOT_URLCONF = __name__
 application = get_wsgi_application()
 asgi_application = get_asgi_application()

@@ -168,6 +168,6 @@ def _made(app: Any, resource: Any, failing: Any) -> Any:
     return guard.falcon(app)
 
 
-_cors = falcon.CORSMiddleware(allow_origins=[failures.allowed_origin])
+_cors: Any = falcon.CORSMiddleware(allow_origins=[failures.allowed_origin])
 application = _made(falcon.App(middleware=[_cors, Hooks()]), Resource, failing_handler)
 asgi_application = _made(falcon.asgi.App(middleware=[_cors, Hooks()]), AsgiResource, failing_handler_async)

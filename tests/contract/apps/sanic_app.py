@@ -1,5 +1,7 @@
 """The routes of the contract as a Sanic application."""
 
+# mypy: disable-error-code="untyped-decorator"
+
 from __future__ import annotations
 
 import asyncio

@@ -49,7 +49,7 @@ class After(Base):
 
 
 class Own(Base):
-    def get(self) -> None:
+    async def get(self) -> None:
         raise KeyError("own")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
