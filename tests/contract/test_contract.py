@@ -33,6 +33,13 @@ def test_an_exception_in_the_handler_is_exactly_500_and_complete(pair: Pair) -> 
     assert complete(pair.get("/boom"))
 
 
+def test_a_4xx_of_the_frameworks_own_is_left_alone(pair: Pair) -> None:
+    if pair.name.startswith(("wsgi", "asgi")):
+        pytest.skip("n/a: a bare application has none")
+    reply = pair.get("/nothing-is-here")
+    assert (reply.status, reply.whole, reply.reference) == (404, True, "")
+
+
 @point(2)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_every_method_is_answered_alike(pair: Pair, method: str) -> None:
