@@ -40,6 +40,8 @@ class Finding:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", default=_default_url, help=f"of the Console ({_default_url})")
     parser.add_argument("--data", type=Path, metavar="DIR", help="data folder of the Console, to check it as well")
+    parser.add_argument("--console", action="store_true", help="look closely: clock, disk, files, spool, database")
+    parser.add_argument("--scale", type=Path, metavar="FILE", help="look at an installation on several machines")
     parser.add_argument("--json", action="store_true", help="findings as JSON")
 
 
@@ -59,6 +61,7 @@ def _findings(args: argparse.Namespace) -> Iterable[Finding]:
     yield _installed()
     if args.data is not None:
         yield from _folder(args.data)
+    yield from _closely(args)
     yield _console(args.url.rstrip("/"))
     yield _dsn()
     yield _spool()
@@ -77,6 +80,24 @@ def _spool() -> Finding:
         )
     folder.rmdir()
     return Finding("ok", f"events wait for the collector in {folder.parent}")
+
+
+def _closely(args: argparse.Namespace) -> Iterable[Finding]:
+    """With what the Console itself is made of, so its packages are needed."""
+    if not (args.console or args.scale):
+        return
+    from fivehundred.console import doctor, scale
+    from fivehundred.console.config import default_data_dir
+
+    checked: list[doctor.Checked] = []
+    if args.console:
+        checked += doctor.look(args.data or default_data_dir(), args.url.rstrip("/"))
+    if args.scale is not None:
+        try:
+            checked += doctor.look_scaled(scale.read(args.scale))
+        except scale.ScaleError as e:
+            checked.append(doctor.Checked("wrong", str(e)))
+    yield from (Finding(c.state, c.what, c.next) for c in checked)
 
 
 def _installed() -> Finding:
