@@ -49,10 +49,20 @@ may_import: dict[str, set[str]] = {
         "console.incidents",
     },
     "console.incidents": {"console.store"},
+    "console.commits": pure | {"console.store"},
     "console.alerts": pure | {"console.store", "console.spool", "console.channels", "console.vault"},
-    "console.web": pure | {"console.store", "console.site", "console.spool", "console.channels", "console.alerts", "console.access"},
+    "console.web": pure
+    | {
+        "console.store",
+        "console.commits",
+        "console.site",
+        "console.spool",
+        "console.channels",
+        "console.alerts",
+        "console.access",
+    },
     # the pages' search language and their edge serve the API as well
-    "console.api": pure | {"console.store", "console.site", "console.spool", "console.web"},
+    "console.api": pure | {"console.store", "console.commits", "console.site", "console.spool", "console.web"},
     "console": pure | {"console.*"},
     "demo": {"client", "*"},
     "cli": {"*"},

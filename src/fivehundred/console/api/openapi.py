@@ -7,7 +7,17 @@ from typing import Any
 
 import fivehundred
 from fivehundred import limits
-from fivehundred.console.api import choices, incidents, openapi_choices, openapi_triage, quotas, schema, shapes, triage
+from fivehundred.console.api import (
+    choices,
+    context,
+    incidents,
+    openapi_choices,
+    openapi_triage,
+    quotas,
+    schema,
+    shapes,
+    triage,
+)
 from fivehundred.console.api.operations import gets, in_path, in_query, sends
 from fivehundred.console.web import search
 
@@ -45,7 +55,8 @@ def document(public_url: str) -> dict[str, Any]:
                 quotas.QuotaChange,
                 *triage.shown,
                 *choices.shown,
-                sent=(quotas.QuotaChange, *triage.sent, *choices.sent),
+                *context.shown,
+                sent=(quotas.QuotaChange, *triage.sent, *choices.sent, *context.sent),
             )
         },
     }

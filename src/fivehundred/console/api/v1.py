@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 
 from fivehundred import limits
-from fivehundred.console.api import choices, incidents, openapi, quotas, shapes, triage
+from fivehundred.console.api import choices, context, incidents, openapi, quotas, shapes, triage
 from fivehundred.console.api.edge import changes, decoded, limit_of, number_of, reads, refused
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import Order, Tally
@@ -30,6 +30,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/faults", changes(api.change_faults), methods=["PATCH"]),
         *triage.routes(site),
         *choices.routes(site),
+        *context.routes(site),
         Route("/faults/{fault:int}", reads(api.fault), methods=["GET"]),
         Route("/faults/{fault:int}", changes(api.change_fault), methods=["PATCH"]),
         Route("/faults/{fault:int}/events", reads(api.fault_events, "cursor", "limit")),

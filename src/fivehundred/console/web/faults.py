@@ -32,8 +32,8 @@ from fivehundred.console.store.triage import Triage, Triaged
 from fivehundred.console.store.views import Views
 from fivehundred.console.web import copies, edge, render, search, triage
 from fivehundred.console.web.actor import actor, owners, seen_projects
+from fivehundred.console.web.context import context_of
 from fivehundred.console.web.grouping import grouping_of
-from fivehundred.console.web.incidents import context_of
 from fivehundred.console.web.suggest import suggestions
 from fivehundred.console.web.view import event_view
 

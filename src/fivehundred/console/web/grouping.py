@@ -11,9 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fivehundred import limits
+from fivehundred.console.commits import RepositoryRefused, checked
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultDetail, NotFound
 from fivehundred.console.store.choices import ChoiceRefused, Choices, rule_of
+from fivehundred.console.store.commits import Commits
 from fivehundred.console.web import edge, render
 from fivehundred.console.web.actor import actor
 from fivehundred.event import parse
@@ -41,6 +43,7 @@ def routes(site: Site) -> list[Route]:
     return [
         Route("/faults/{fault:int}/merge", edge.post(pages.merge), methods=["POST"]),
         Route("/faults/{fault:int}/split", edge.post(pages.split), methods=["POST"]),
+        Route("/projects/{project:int}/repository", edge.post(pages.repository), methods=["POST"]),
         Route("/choices/{choice:int}/undo", edge.post(pages.undo), methods=["POST"]),
         Route("/grouping", edge.page(pages.rules), methods=["GET"]),
         Route("/grouping", edge.post(pages.add_rule), methods=["POST"]),
@@ -97,6 +100,15 @@ class GroupingPages:
         except ChoiceRefused as e:
             return _refused(request, f"{e}.")
         return edge.back(sent, f"/faults/{found.fault}")
+
+    def repository(self, request: Request, sent: edge.Fields) -> Response:
+        """Where the project's source lies, for suspect commits."""
+        try:
+            path = checked(sent.get("path", [""])[0])
+        except RepositoryRefused as e:
+            return _refused(request, f"{e}.")
+        Commits(self._site.store().database).set_repository(str(request.path_params["project"]), path)
+        return edge.back(sent)
 
     def rules(self, request: Request, sent: edge.Fields | None = None, problem: str = "") -> Response:
         first = {name: values[0] for name, values in (sent or {}).items() if values}

@@ -87,14 +87,6 @@ def open_incidents(site: Site) -> list[Incident]:
     return Incidents(site.store().database).incidents(state="open", limit=8)
 
 
-def context_of(site: Site, detail: FaultDetail) -> dict[str, object]:
-    """For the page of a fault: the incidents that it was part of, and what else failed in its last hour."""
-    desk, fault = Incidents(site.store().database), detail.fault
-    start = max(fault.first_seen, fault.last_seen - 3600.0)
-    also = desk.failed_between([fault.project], {fault.id}, start, fault.last_seen, limit=6)
-    return {"incidents": desk.of_fault(fault.id), "also": also}
-
-
 def _number(request: Request) -> int:
     number: int = request.path_params["incident"]
     if number >= 2**63:
