@@ -52,6 +52,11 @@ commands: Final = (
     Command("users", "accounts of a Console: add, invite, roles", "fivehundred.cli_people", "console"),
     Command("tokens", "tokens for API, commands and agents", "fivehundred.cli_people", "console"),
     Command("mcp", "serve a running Console to an agent on this machine (MCP)", "fivehundred.cli_mcp", "mcp"),
+    Command("backup", "write a data folder into one file, while its Console runs", "fivehundred.cli_backup", "console"),
+    Command("restore", "a backup into an empty folder", "fivehundred.cli_restore", "console"),
+    Command("export", "write projects, faults and events as JSON lines", "fivehundred.cli_export", "console"),
+    Command("import", "take in an export, or events of other trackers", "fivehundred.cli_import", "console"),
+    Command("erase", "delete everything that is stored of one person", "fivehundred.cli_erase", "console"),
     Command("get", "call a URL and explain a 5xx as the Client does", "fivehundred.client.cli"),
     Command("doctor", "check this machine and the Console: what is wrong, what to do", "fivehundred.cli_doctor"),
 )

@@ -83,6 +83,7 @@ class Bodies(Protocol):
     def append(self, segment: int, offset: int, data: bytes) -> Place: ...  # the next one is at offset + len(data)
     def sync(self) -> None: ...  # what was appended is safe, at the latest with the transaction, when this returns
     def read(self, place: Place) -> bytes: ...  # raises OSError when it is gone
+    def wipe(self, place: Place) -> None: ...  # its bytes are gone when the transaction is; others stay
     def unlink(self, segment: int) -> None: ...
     def numbers(self) -> list[int]: ...  # of the segments that are there
     def close(self) -> None: ...
@@ -130,6 +131,18 @@ class Segments:
         fd = os.open(self._path(place.segment), os.O_RDONLY | os.O_CLOEXEC)
         try:
             return os.pread(fd, place.length, place.offset)
+        finally:
+            os.close(fd)
+
+    def wipe(self, place: Place) -> None:
+        """Overwritten at once: what is to be erased may be lost if the transaction fails."""
+        try:
+            fd = os.open(self._path(place.segment), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.pwrite(fd, bytes(place.length), place.offset)
+            os.fdatasync(fd)
         finally:
             os.close(fd)
 

@@ -46,6 +46,10 @@ class Dictionaries:
             self._sample(project, body)
         return number, self._codec(number).pack(body)
 
+    def plain(self, body: Body) -> bytes:
+        """A frame of number 0."""
+        return self._plain.pack(body)
+
     def unpack(self, number: int, data: bytes) -> Body:
         """Raises BodyError when the body or its dictionary is damaged."""
         return self._codec(number).unpack(data)

@@ -68,6 +68,10 @@ class PostgresStore(RelationalStore):
         finally:
             self._database.rows("SELECT pg_advisory_unlock(?)", (number_of("keeper"),))
 
+    def tidy(self) -> None:
+        """What was deleted is room for other rows."""
+        self._database.execute("VACUUM")
+
     def _was_done(self, deadline: float) -> bool:
         """Whether the last batch was committed though its answer never came."""
         transaction, self._database.unsure = self._database.unsure, ""
@@ -161,6 +165,11 @@ class PostgresBodies:
             for row in self.database.rows(sql, (place.offset,)):
                 return bytes(row[0])
         raise FileNotFoundError(f"payload {place.offset} of segment {place.segment} is gone")
+
+    def wipe(self, place: Place) -> None:
+        sql = f"DELETE FROM {_table(place.segment)} WHERE place = ?"  # noqa: S608 - a name of our own
+        if self.database.number("SELECT 1 WHERE to_regclass(?) IS NOT NULL", (_table(place.segment),)):
+            self.database.execute(sql, (place.offset,))
 
     def unlink(self, segment: int) -> None:
         try:

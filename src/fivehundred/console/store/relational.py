@@ -31,6 +31,8 @@ from fivehundred.console.store.base import (
 from fivehundred.console.store.bodies import Bodies, Body, BodyError, Place
 from fivehundred.console.store.database import Database, Value
 from fivehundred.console.store.dictionaries import Dictionaries
+from fivehundred.console.store.erasing import Eraser
+from fivehundred.console.store.intake import Intake
 from fivehundred.console.store.past import Past
 from fivehundred.console.store.retention import Keeper
 from fivehundred.console.store.triage import Triage
@@ -54,6 +56,19 @@ class RelationalStore:
     @property
     def database(self) -> Database:
         return self._db
+
+    @property
+    def intake(self) -> Intake:
+        """For what another store exported."""
+        return Intake(self._db, self._bodies, self._dictionaries)
+
+    @property
+    def eraser(self) -> Eraser:
+        """For what is known of one person."""
+        return Eraser(self._db, self._bodies, self._dictionaries)
+
+    def tidy(self) -> None:
+        """After something was erased."""
 
     def close(self) -> None:
         self._bodies.close()

@@ -35,6 +35,13 @@ class SqliteStore(RelationalStore):
         super().close()
         self._connection.close()
 
+    def tidy(self) -> None:
+        """What was deleted is in none of the files any more."""
+        self._connection.execute("INSERT INTO fault_text (fault_text) VALUES ('optimize')")
+        # pages keep pieces of rows that were changed; it is built in a file, it may be larger than the memory
+        self._connection.execute("PRAGMA temp_store = file; VACUUM; PRAGMA temp_store = memory")
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
 
 def _used(database: SqliteDatabase, file: Path) -> int:
     """Bytes on disk."""

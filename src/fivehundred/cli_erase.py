@@ -1,0 +1,86 @@
+"""``fivehundred erase``: everything that is stored of one person."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+from typing import TYPE_CHECKING, Final
+
+from fivehundred.cli import Exit
+from fivehundred.cli_data import add_store, layout_of, opened, said
+
+if TYPE_CHECKING:
+    from fivehundred.console.store.relational import RelationalStore
+
+_chars_anywhere_min: Final = 6  # shorter ids, and numbers, would be found in texts that mean something else
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--user", default="", metavar="ID", help="id, name or e-mail address, as events say it")
+    who.add_argument("--ip", default="", metavar="IP", help="address, as events say it")
+    add_store(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    return said("erase", lambda: _main(args))
+
+
+def _main(args: argparse.Namespace) -> int:
+    name = args.ip or args.user.strip()
+    if args.ip:
+        try:
+            ipaddress.ip_address(args.ip)
+        except ValueError:
+            raise SystemExit(f"{args.ip!r} is no IP address; a user is named with --user") from None
+    if not name:
+        raise SystemExit("an empty name would be everybody")
+    anywhere = bool(args.ip) or (len(name) >= _chars_anywhere_min and not name.isdigit())
+    with opened(args) as store:
+        done = store.eraser.erase(name, anywhere=anywhere)
+        print("\n".join(f"{count:8,}  {what}" for what, count in done.items()) or "nothing is stored of it")
+        if not anywhere:
+            print("So short a name, or a number, was looked for only where events say who the user was.")
+        left = _dictionaries(args, store, name) if anywhere else []
+        store.tidy()
+    left += _spool(args)
+    for line in left:
+        print(line)
+    return Exit.failed if left else Exit.ok
+
+
+def _dictionaries(args: argparse.Namespace, store: RelationalStore, name: str) -> list[str]:
+    found = store.eraser.dictionaries(name)
+    if not found:
+        return []
+    if _is_running(args):
+        return ["LEFT: pieces of payloads that others are packed with hold it. Stop the Console and erase once more."]
+    for number in found:
+        print(f"{store.eraser.forget_dictionary(number):8,}  payloads packed anew")
+    return []
+
+
+def _spool(args: argparse.Namespace) -> list[str]:
+    if args.store:
+        return []
+    files = [file for file in layout_of(args).spool.glob("*") if file.is_file() and file.stat().st_size > 4096]
+    if not files:
+        return []
+    return [
+        f"LEFT: {len(files)} file(s) of what was accepted, as it came, in {layout_of(args).spool}; each is deleted"
+        " when it is digested and the next one is begun."
+    ]
+
+
+def _is_running(args: argparse.Namespace) -> bool:
+    """Whether a Console or a digest writes to the same store."""
+    if args.store:
+        return True
+    from fivehundred.console.processes import InUse, Lock
+
+    try:
+        for file in (layout_of(args).lock, layout_of(args).digest_lock):
+            Lock(file).release()
+    except InUse:
+        return True
+    return False

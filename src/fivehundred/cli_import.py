@@ -1,0 +1,100 @@
+"""``fivehundred import``: an export into a store, or events of Sentry, GlitchTip, Bugsink into a running Console."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import http.client
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+from fivehundred.cli import Exit
+from fivehundred.cli_data import add_store, opened, said
+from fivehundred.envelope import Dsn, DsnError
+
+_batch: Final = 50  # events of one request each, over one connection
+_wait_s_max: Final = 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="to read; - is standard input")
+    parser.add_argument("--dsn", default="", help="of the project that events of other trackers go to")
+    add_store(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    return said("import", lambda: _main(args))
+
+
+def _main(args: argparse.Namespace) -> int:
+    from fivehundred.console.importing import ImportRefused, foreign_events, is_export
+
+    with _reading(args.file) as file:
+        try:
+            if is_export(file.peek(64)[:64]):  # type: ignore[attr-defined]  # both are buffered readers
+                return _export(args, file)
+            if not args.dsn:
+                raise SystemExit(
+                    "the file is no export of fivehundred. Events of Sentry, GlitchTip or Bugsink go to a running"
+                    " Console:  fivehundred import FILE --dsn http://KEY@127.0.0.1:5500/1"
+                )
+            return _send(Dsn.parse(args.dsn), foreign_events(file))
+        except (ImportRefused, DsnError) as error:
+            raise SystemExit(f"{args.file}: {error}") from error
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[IO[bytes]]:
+    if name == "-":
+        yield sys.stdin.buffer
+    else:
+        with open(name, "rb") as file:
+            yield file
+
+
+def _export(args: argparse.Namespace, file: IO[bytes]) -> int:
+    from fivehundred.console.importing import take
+
+    with opened(args, create=True) as store:
+        done = take(store, file, now=time.time())
+    print(
+        f"new: {done.projects:,} projects, {done.faults:,} faults, {done.events:,} events with their payloads", end=""
+    )
+    print(f", {done.counted:,} events of faults that were here" if done.counted else "", end="")
+    print(f"; {done.skipped:,} lines say nothing this version knows" if done.skipped else "")
+    return Exit.ok
+
+
+def _send(dsn: Dsn, events: Iterator[dict[str, Any]]) -> int:
+    """Each event in a request of its own, as its client would have sent it; a busy Console is waited for."""
+    kind = http.client.HTTPSConnection if dsn.scheme == "https" else http.client.HTTPConnection
+    connection, sent, refused = kind(dsn.host, dsn.port, timeout=30), 0, 0
+    deadline = time.monotonic() + _wait_s_max
+    for event in events:
+        while (status := _post(connection, dsn, event)) == 429 and time.monotonic() < deadline:
+            time.sleep(1)
+        if status in (401, 403, 404, 429):
+            raise SystemExit(f"the Console answered {status} after {sent:,} events; is the DSN right, has it room?")
+        sent, refused = sent + (status == 200), refused + (status != 200)
+        deadline = time.monotonic() + _wait_s_max
+    print(
+        f"{sent:,} events were taken; those whose id was known count once"
+        + (f"; {refused:,} were refused" if refused else "")
+    )
+    return Exit.ok if sent or not refused else Exit.failed
+
+
+def _post(connection: http.client.HTTPConnection, dsn: Dsn, event: dict[str, Any]) -> int:
+    item = json.dumps(event).encode("utf-8", "replace")
+    head = json.dumps({"event_id": event["event_id"], "dsn": ""}).encode()
+    body = gzip.compress(b"%s\n%s\n%s\n" % (head, json.dumps({"type": "event", "length": len(item)}).encode(), item), 1)
+    headers = {"X-Sentry-Auth": f"Sentry sentry_version=7, sentry_key={dsn.key}", "Content-Encoding": "gzip",
+               "Content-Type": "application/x-sentry-envelope"}  # fmt: skip
+    connection.request("POST", f"{dsn.prefix}/api/{dsn.project}/envelope/", body, headers)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
