@@ -15,6 +15,11 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.console.face import Face, wire
 
+from fivehundred.console.store.filters import Filters
+from fivehundred.console.store.ownership import Ownership
+from fivehundred.console.store.triage import Owner, Triage
+from fivehundred.console.store.views import Views
+
 root = Path(__file__).parents[2]
 kinds = (
     ("ZeroDivisionError", "division by zero", "bug"),
@@ -88,8 +93,21 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The same, shared by the tests that change nothing."""
     served = Served(tmp_path_factory.mktemp("still"))
     fill(served.face)
+    triage(served.face)
     yield served
     served.close()
+
+
+def triage(face: Face) -> None:
+    """Something of everything that people decide: owners, a mute, a release that fixed one, comments, rules, views."""
+    database, now = face.store().database, time.time()
+    desk = Triage(database)
+    desk.assign([1, 3], Owner("billing", "team"), by="Ann", now=now)
+    desk.prioritise([2], "high", by="Ann", now=now)
+    desk.comment(1, "The vendor says Monday.\nUntil then: restart the worker.", by="Ann", now=now)
+    Ownership(database).add("", "path", "shop/payments/*", Owner("billing", "team"))
+    Filters(database).add("1", "message", "*connection reset*")
+    Views(database).save("Database", "cause:database", "impact", member=None, now=now)
 
 
 def fill(face: Face) -> None:

@@ -12,6 +12,12 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Served
 from tests.console.face import wire
 
+from fivehundred.console.store.filters import Filters
+from fivehundred.console.store.ownership import Ownership
+from fivehundred.console.store.projects import Projects
+from fivehundred.console.store.triage import Owner, Triage
+from fivehundred.console.store.views import Views
+
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
@@ -25,6 +31,19 @@ paths = (
     "/malformed",
     "/help",
     "/faults?q=x:y",
+    "/faults?q=is:review",
+    "/faults?q=cause:database+-env:staging",
+    "/releases",
+    "/release?project=1&name=2.4.0",
+    "/routes",
+    "/route?project=1&method=POST&route=/orders/{id}",
+    "/projects/1",
+    "/settings",
+    "/settings/owners?event=%231",
+    "/settings/filters?event=%231",
+    "/palette",
+    "/incidents",
+    "/alerts",
 )
 
 
@@ -167,6 +186,86 @@ def test_typing_into_the_search_is_no_command(still: Served, open_page: Open) ->
     assert page.get_by_role("searchbox").input_value() == "jexm?"
 
 
+def test_everything_is_found_by_ctrl_k(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults")
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("dialog")
+    expect(box.get_by_role("textbox")).to_be_focused()
+    page.keyboard.type("releas")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/releases")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
+    page.keyboard.type("cause:security")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/faults?q=cause%3Asecurity")
+
+
+def test_ctrl_k_does_what_the_page_can_do(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults/1")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
+    page.keyboard.type("mute for a day")
+    page.keyboard.press("Enter")
+    expect(page.locator(".crumbs .chip").first).to_have_text("muted")
+
+
+def test_a_fault_is_assigned_and_commented_on_by_keyboard(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults/1")
+    page.keyboard.press("a")
+    page.keyboard.type("Zoë")
+    page.keyboard.press("Enter")
+    expect(page.locator(".crumbs")).to_contain_text("assigned to Zoë")
+    expect(page.locator(".crumbs .chip").first).to_have_text("open")  # and not resolved by the way
+    page.keyboard.press("c")
+    page.keyboard.type("ej?")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#history")).to_contain_text("ej?")
+
+
+def test_a_selection_is_assigned_by_keyboard(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served.url}/faults?order=first_seen")
+    for key in ("j", "x", "j", "x", "a"):
+        page.keyboard.press(key)
+    page.keyboard.type("billing")
+    page.keyboard.press("Enter")
+    expect(page.locator("td.rel", has_text="billing")).to_have_count(2)
+
+
+def test_escape_and_a_click_elsewhere_shut_a_menu(still: Served, open_page: Open) -> None:
+    page = open_page(f"{still.url}/faults/1")
+    page.get_by_label("Mute, choose").click()
+    expect(page.locator("details.menu[open]")).to_have_count(1)
+    page.get_by_label("Assign, choose").click()
+    expect(page.locator("details.menu[open]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+
+
+def test_the_search_box_completes(still: Served, open_page: Open) -> None:
+    page = open_page(f"{still.url}/faults")
+    page.keyboard.press("/")
+    page.keyboard.type("cause:da")
+    expect(page.locator("#terms option").first).to_have_attribute("value", "cause:database")
+
+
+# ---- weight --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", paths)
+def test_a_page_weighs_at_most_sixty_kilobytes_in_eight_requests(still: Served, open_page: Open, path: str) -> None:
+    page = open_page("about:blank")
+    sizes: list[int] = []
+    page.on("response", lambda r: sizes.append(len(r.body()) if r.url.partition("?")[0].endswith(".js") else 0))
+    answer = page.goto(f"{still.url}{path}", wait_until="load")
+    assert answer
+    page.wait_for_timeout(150)
+    assert len(answer.body()) <= 60_000
+    assert len(sizes) <= 8
+    assert sum(sizes) <= 10_000
+
+
 # ---- without scripts -----------------------------------------------------------------------------
 
 
@@ -174,12 +273,16 @@ def test_everything_can_be_done_without_scripts(served: Served, open_page: Open)
     page = open_page(f"{served.url}/faults", scripts=False)
     page.get_by_label("Select fault 1", exact=True).check()
     page.get_by_label("Select fault 2", exact=True).check()
-    page.get_by_role("button", name="Mute").click()
+    page.get_by_label("Mute, choose").click()
+    page.get_by_role("button", name="until unmuted").click()
     expect(page.locator("tr[data-fault]")).to_have_count(28)
     page.get_by_role("link", name="Muted").click()
     page.get_by_role("link", name="ZeroDivisionError division by zero", exact=True).click()
-    page.get_by_role("button", name="Resolve").click()
+    page.get_by_role("button", name="Resolve", exact=True).click()
     expect(page.locator(".crumbs .chip").first).to_have_text("resolved")
+    page.get_by_label("Comment").fill("Fixed by hand.")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.locator("#history")).to_contain_text("Fixed by hand.")
     page.get_by_role("link", name="traceback").click()
     expect(page.locator("body")).to_contain_text("Traceback (most recent call last):")
 
@@ -194,12 +297,37 @@ def test_dark_is_chosen_by_a_plain_form(served: Served, open_page: Open) -> None
 # ---- hostile -------------------------------------------------------------------------------------
 
 
+def test_markup_that_people_write_is_text_in_the_browser(empty: Served, open_page: Open) -> None:
+    evil = "<img src=x onerror=window.owned=1>"
+    empty.face.add(wire())
+    database, now = empty.face.store().database, time.time()
+    Triage(database).assign([1], Owner(evil), by=evil, now=now)
+    Triage(database).comment(1, evil, by=evil, now=now)
+    Ownership(database).add("", "path", evil, Owner(evil))
+    Filters(database).add("", "message", evil)
+    Views(database).save(evil, evil, "impact", member=None, now=now)
+    Projects(database).rename("1", evil)
+    page = open_page(f"{empty.url}/faults/1")
+    for path in (
+        "/",
+        "/faults",
+        "/faults/1",
+        "/settings/owners?event=1",
+        "/settings/filters",
+        "/projects",
+        "/projects/1",
+    ):
+        page.goto(f"{empty.url}{path}")
+        assert page.evaluate("window.owned") is None
+        assert page.locator("img:not([src^='/static/'])").count() == 0
+
+
 def test_markup_in_an_event_is_text_in_the_browser(empty: Served, open_page: Open) -> None:
     evil = "<img src=x onerror=window.owned=1><script>window.owned=1</script>"
     raw = wire(kind=evil, message=evil, tags={evil: evil}, release=evil)
     event = empty.face.add(raw, text=evil)[0]
     page = open_page(f"{empty.url}/faults/1")
-    for path in ("/", "/faults", "/faults/1", f"/events/{event}"):
+    for path in ("/", "/faults", "/faults/1", f"/events/{event}", "/releases", "/routes", "/projects/1", "/losses"):
         page.goto(f"{empty.url}{path}")
         assert page.evaluate("window.owned") is None
         assert page.locator("img:not([src^='/static/'])").count() == 0

@@ -9,7 +9,7 @@ from typing import Final
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.database import Database, Value
 
-listed_max: Final = 200
+listed_max: Final = 100
 _hours: Final = 24
 
 
