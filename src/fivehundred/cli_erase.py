@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import ipaddress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fivehundred.cli import Exit
 from fivehundred.cli_data import add_store, layout_of, opened, said
 
 if TYPE_CHECKING:
+    from fivehundred.console.spool.segments import SegmentWriter
     from fivehundred.console.store.relational import RelationalStore
 
 _chars_anywhere_min: Final = 6  # shorter ids, and numbers, would be found in texts that mean something else
@@ -43,8 +46,8 @@ def _main(args: argparse.Namespace) -> int:
             print("So short a name, or a number, was looked for only where events say who the user was.")
         left = _dictionaries(args, store, name) if anywhere else []
         store.tidy()
-    left += _spool(args)
-    for line in left:
+        left += _spool(args, store)
+        for line in left:
         print(line)
     return Exit.failed if left else Exit.ok
 
@@ -60,16 +63,33 @@ def _dictionaries(args: argparse.Namespace, store: RelationalStore, name: str) -
     return []
 
 
-def _spool(args: argparse.Namespace) -> list[str]:
+def _spool(args: argparse.Namespace, store: RelationalStore) -> list[str]:
+    """What was accepted lies there as it came, until its file is deleted."""
     if args.store:
         return []
-    files = [file for file in layout_of(args).spool.glob("*") if file.is_file() and file.stat().st_size > 4096]
-    if not files:
+    folder = layout_of(args).spool
+    if _is_running(args):
+        return ["LEFT: what was accepted lies as it came in the spool for a while. Stop the Console and erase once more."]
+    from fivehundred.console.spool import format as fmt
+    from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
+
+    if not folder.exists():
         return []
-    return [
-        f"LEFT: {len(files)} file(s) of what was accepted, as it came, in {layout_of(args).spool}; each is deleted"
-        " when it is digested and the next one is begun."
-    ]
+    reader = SegmentReader(folder)
+    try:
+        if reader.read(store.offset(), records_max=1, bytes_max=1):
+            return ["LEFT: events that are not digested yet. Start the Console, let it finish, stop it, erase once more."]
+    finally:
+        reader.close()
+    asyncio.run(_begin(SegmentWriter, folder))
+    for number in fmt.segments(folder)[:-1]:
+        fmt.segment_path(folder, number).unlink(missing_ok=True)
+    return []
+
+
+async def _begin(writer: type[SegmentWriter], folder: Path) -> None:
+    """An empty file, which goes on counting where the last one ended."""
+    await writer(folder).close()
 
 
 def _is_running(args: argparse.Namespace) -> bool:

@@ -18,7 +18,9 @@ from fivehundred.console.store.database import Database
 
 # newest payloads of a fault that stay; the first that frees half
 _floors: Final = (limits.payloads_a_fault_min, 30, 10, 3, 1, 0)
-_of_fault = ("imported", "fault_words", "triage", "comment", "fault_key", "fault_value", "fault_user", "fault_hour", "change")
+_of_fault = (
+    "imported", "fault_words", "triage", "comment", "fault_key", "fault_value", "fault_user", "fault_hour", "change",
+)  # fmt: skip
 _round_s = 3600.0  # between two searches for what is too old or too many
 
 
