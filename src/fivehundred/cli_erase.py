@@ -47,7 +47,7 @@ def _main(args: argparse.Namespace) -> int:
         left = _dictionaries(args, store, name) if anywhere else []
         store.tidy()
         left += _spool(args, store)
-        for line in left:
+    for line in left:
         print(line)
     return Exit.failed if left else Exit.ok
 
@@ -69,7 +69,7 @@ def _spool(args: argparse.Namespace, store: RelationalStore) -> list[str]:
         return []
     folder = layout_of(args).spool
     if _is_running(args):
-        return ["LEFT: what was accepted lies as it came in the spool for a while. Stop the Console and erase once more."]
+        return ["LEFT: what was accepted lies in the spool for a while, as it came. Stop the Console, erase once more."]
     from fivehundred.console.spool import format as fmt
     from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
 
@@ -78,7 +78,7 @@ def _spool(args: argparse.Namespace, store: RelationalStore) -> list[str]:
     reader = SegmentReader(folder)
     try:
         if reader.read(store.offset(), records_max=1, bytes_max=1):
-            return ["LEFT: events that are not digested yet. Start the Console, let it finish, stop it, erase once more."]
+            return ["LEFT: events that are not digested yet. Let a Console finish them, stop it, erase once more."]
     finally:
         reader.close()
     asyncio.run(_begin(SegmentWriter, folder))
