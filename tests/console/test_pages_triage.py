@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.console.face import Face, wire
 
+from fivehundred.console.store.rates import Counted, RateReport, Rates
 from fivehundred.console.store.triage import Owner, Triage
 
 
@@ -185,3 +186,22 @@ def test_everything_that_the_palette_lists_is_there(face: Face) -> None:
 def test_owners_come_from_earlier_assignments(face: Face) -> None:
     Triage(face.store().database).assign([2], Owner("billing", "team"), by="Ann", now=time.time())
     assert "assign-team billing" in face.page("/faults/1")
+
+
+def test_rates_have_a_denominator_and_an_objective_has_a_budget(face: Face) -> None:
+    database, now = face.store().database, time.time()
+    with database.transaction():
+        counts = (Counted("/orders/{id}", "POST", 990, 0, 10), Counted("/quiet", "GET", 500, 0, 0))
+        Rates(database).add([RateReport("1", now - 60, "2.5.0", "production", "web-1", counts)])
+    page = face.page("/routes")
+    assert "1.0 %" in page
+    assert "/quiet" in page
+    assert face.post("/settings/objectives", {"project": "1", "route": "/orders/{id}", "share": "99.9"}) == 303
+    assert "spent" in face.page("/routes")
+    shown = face.page("/route?project=1&method=POST&route=/orders/{id}")
+    assert "10 of 1,000 requests" in shown
+    assert "10 of 1,000 requests failed in 24 hours, 1.0 %" in shown
+    face.page("/route?project=1&method=GET&route=/quiet")
+    for share in ("", "many", "100", "nan", "1e999"):
+        assert face.post("/settings/objectives", {"project": "1", "route": "", "share": share}) == 400
+    assert face.post("/settings/objectives/1/remove", {}) == 303

@@ -45,7 +45,7 @@ class Route:
     faults: int
     open_faults: int
     events: int
-    last_seen: float
+    last_seen: float | None  # None: it never failed
 
 
 class Releases:

@@ -44,6 +44,41 @@ def bars(values: Sequence[int], *, unit: str, marks: Sequence[tuple[int, str]] =
     ).format(width=width, words=f"{label}: {_words(values, unit)}".removeprefix(": "), body=body, flags=flags)
 
 
+def rates(points: Sequence[tuple[int, int]], *, label: str) -> Markup:
+    """(requests, failed) an hour: bars as high as the share that failed, each with its figures in the tip."""
+    shares = [round(100_000 * failed / requests) if requests else 0 for requests, failed in points]
+    top = max(shares, default=0)
+    body = Markup("").join(
+        Markup('<rect x="{x}" y="{y}" width="6" height="{h}"><title>{tip}</title></rect>').format(
+            x=i * 10 + 2,
+            y=60 - _height(v, top, 52),
+            h=_height(v, top, 52),
+            tip=_rate_tip(len(points) - 1 - i, *points[i]),
+        )
+        for i, v in enumerate(shares)
+        if v
+    )
+    requests, failed = (sum(column) for column in zip(*points, strict=True)) if points else (0, 0)
+    words = f"{label}: {failed:,} of {requests:,} requests failed in {len(points)} hours, {percent(failed, requests)}"
+    return Markup(
+        '<svg class="bars" viewBox="0 0 {width} 61" preserveAspectRatio="none" role="img" aria-label="{words}">'
+        '<path class="track" d="M0 60.5H{width}"/>{body}</svg>'
+    ).format(width=len(points) * 10, words=words, body=body)
+
+
+def percent(part: float, whole: float) -> str:
+    """ "0.25 %"; as many digits as a small share needs."""
+    if whole <= 0:
+        return "–"
+    value = 100 * part / whole
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
+
+
+def _rate_tip(back: int, requests: int, failed: int) -> str:
+    when = "this hour" if back == 0 else f"{back} {'hour' if back == 1 else 'hours'} ago"
+    return f"{failed:,} of {requests:,} failed ({percent(failed, requests)}) {when}"
+
+
 def share(part: int, whole: int) -> Markup:
     """One horizontal bar of a table: how much of the whole this is."""
     percent = 0 if whole <= 0 else max(1, round(100 * part / whole)) if part else 0

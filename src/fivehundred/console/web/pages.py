@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultQuery, Stats, Tally
+from fivehundred.console.store.rates import Rates
 from fivehundred.console.store.releases import Releases
 from fivehundred.console.web import (
     alerts,
@@ -92,6 +93,13 @@ class Pages:
                 for r in Releases(store.database).releases(None, limit=50)
                 if r.project in names
             ][:3],
+            "rates_now": [
+                (r, route_pages.address(r.project, r.method, r.route))
+                for of in names
+                for r in Rates(store.database).rates(of, since=now - 86_400.0, until=now)
+                if r.failed
+            ][:6],
+            "budgets": [b for b in route_pages.budgets(store.database, list(names), now=now) if b.burning][:5],
         }
         return render.page(request, "overview.html", values)
 

@@ -102,7 +102,15 @@ def environment() -> Environment:
     )
     env.filters.update(asked=asked, cut=cut, ago=ago, at=at, num=num, plural=plural, duration=duration)
     env.globals.update(only=only)
-    env.globals.update(asset=asset, spark=charts.spark, bars=charts.bars, share=charts.share, icon=icon)
+    env.globals.update(
+        asset=asset,
+        spark=charts.spark,
+        bars=charts.bars,
+        share=charts.share,
+        rates=charts.rates,
+        percent=charts.percent,
+        icon=icon,
+    )
     return env
 
 
