@@ -19,6 +19,7 @@ from fivehundred.console.logs import add_log_argument, set_up
 
 if TYPE_CHECKING:
     from fivehundred.console.app import Started
+    from fivehundred.console.store.base import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,10 +67,9 @@ def main(args: argparse.Namespace) -> int:
     layout = Layout(args.data or default_data_dir())
     config = Config(layout, args.host, args.port, args.public_url, args.retention_days, args.disk_max)
     if not config.loopback and not _has_accounts(layout):
-        return _refuse(
-            f"{config.host} can be reached by others, and there is no account yet to keep them out. Make the first:\n"
-            f"fivehundred users add NAME --role owner --data {layout.root}"
-        )
+        return _refuse(_no_accounts(config.host, f"--data {layout.root}"))
+    _warn_of_plain_http(config.host, config.public_url)
+    _warn_of_open_proxy(config)
     from fivehundred.console import app, processes
     from fivehundred.console.store.base import StoreError
 
@@ -97,7 +97,9 @@ def _serve_scaled(args: argparse.Namespace) -> int:
         given |= {n: v for n, v in (("host", args.host), ("port", args.port)) if v != _defaults[n]}
         read = scale.changed(read, "console", {n: v for n, v in given.items() if v != ""})
         if read.console is not None and not is_loopback(read.console.host):
-            return _refuse(_no_accounts(read.console.host))
+            if not _any_in(nodes.open_store(read)):
+                return _refuse(_no_accounts(read.console.host, f"--scale {args.scale}"))
+            _warn_of_plain_http(read.console.host, read.console.public_url)
         nodes.serve_console(read, _print_json if args.json else _print)
     except scale.ScaleError as e:
         return _refuse(str(e))
@@ -113,21 +115,41 @@ def _serve_scaled(args: argparse.Namespace) -> int:
 _defaults: Final[dict[str, object]] = {"host": default_host, "port": default_port}
 
 
-def _no_accounts(host: str) -> str:
+def _no_accounts(host: str, where: str) -> str:
     return (
-        f"{host} can be reached by others, and this version has no accounts to keep them out.\n"
-        f"Listen on {default_host} and let a proxy that asks for a password stand before it: "
-        f"fivehundred console --public-url https://NAME"
+        f"{host} can be reached by others, and there is no account yet to keep them out. Make the first:\n"
+        f"fivehundred users add NAME --role owner {where}"
     )
 
 
+def _warn_of_plain_http(host: str, public_url: str) -> None:
+    if not is_loopback(host) and not public_url.startswith("https://"):
+        print(
+            f"fivehundred console: {host} is served over plain http: passwords, sessions and events can be read on the "
+            f"way.\nPut a proxy with https before it and say so: --public-url https://NAME",
+            file=sys.stderr,
+        )
+
+
+def _warn_of_open_proxy(config: Config) -> None:
+    public = urlsplit(config.public_url).hostname or "localhost"
+    if config.loopback and not is_loopback(public) and not _has_accounts(config.layout):
+        print(
+            f"fivehundred console: whoever reaches {config.public_url} is its owner, for there is no account yet. Make "
+            f"the first:\nfivehundred users add NAME --role owner --data {config.layout.root}",
+            file=sys.stderr,
+        )
+
+
 def _has_accounts(layout: Layout) -> bool:
-    from fivehundred.console.store.people import People
     from fivehundred.console.store.sqlite import SqliteStore
 
-    if not layout.database.exists():
-        return False
-    store = SqliteStore(layout.database)
+    return layout.database.exists() and _any_in(SqliteStore(layout.database))
+
+
+def _any_in(store: Store) -> bool:
+    from fivehundred.console.store.people import People
+
     try:
         return People(store.database).any()
     finally:

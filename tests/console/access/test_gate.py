@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from tests.console.face import wire
 from tests.console.running import RunningConsole
 
-from fivehundred.console.access.needs import needed
+from fivehundred.console.access.needs import declared, needed
 from fivehundred.console.access.roles import Role, may, roles
 from fivehundred.event import new_id
 
@@ -156,6 +156,12 @@ def test_every_route_and_role_is_as_the_table_says(house: House, tmp_path: Path)
             if (status == 403 and "may not do this" in _) is may(role, need):
                 wrong.append((method, asked, role, need, status))
     assert wrong == []
+
+
+def test_every_route_is_declared(tmp_path: Path) -> None:
+    """What is not in the table is for admins alone; only the page for addresses that lead nowhere is not in it."""
+    missing = [(m, p) for m, p in all_routes(tmp_path) if not declared(m, filled(p)) and p != "/{path:path}"]
+    assert missing == []
 
 
 def test_without_signing_in_nothing_is_told(house: House, tmp_path: Path) -> None:

@@ -38,11 +38,15 @@ def test_nobody_makes_somebody_more_than_oneself(own: Role) -> None:
         ("GET", "/projects", "read"),
         ("GET", "/sign-in", "public"),
         ("GET", "/static/console.css", "public"),
-        ("GET", "/static/../people", "read"),
+        ("GET", "/static/../people", "admin"),
         ("POST", "/account/tokens", "signed"),
         ("GET", "/metrics", "read"),
         ("POST", "/mcp", "read"),
-        ("BREW", "/anything", "act"),
+        ("BREW", "/anything", "admin"),
+        ("POST", "/faults/1/comments", "act"),
+        ("POST", "/grouping", "manage"),
+        ("POST", "/api/v1/owner-rules", "manage"),
+        ("GET", "/not/declared", "admin"),
     ],
 )
 def test_a_path_needs(method: str, path: str, need: str) -> None:

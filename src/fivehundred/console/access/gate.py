@@ -32,7 +32,7 @@ App: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
 
 session_cookie: Final = "fivehundred_session"
 _accounts_s: Final = 1.0  # how long it is remembered whether there are accounts: another process may make the first
-_named: Final = re.compile(r"/(?:api/v1/)?(?P<what>faults|incidents|projects)/(?P<name>[0-9]{1,20})(?:[./].*)?")
+_named: Final = re.compile(r"/(?:api/v1/)?(?P<what>faults|incidents|projects|choices)/(?P<name>[0-9]{1,20})(?:[./].*)?")
 
 
 @dataclass(slots=True)
@@ -81,7 +81,10 @@ class Gate:
             token, person = found
             only = frozenset((token.project,)) if token.project else None
             scope = next((n for n in needs if n == token.scope), needs[0])
-            return self._as(desk, person, "token", lower(scope, top(_role(person))), only=only)
+            most = lower(scope, top(_role(person)))
+            if only is not None:
+                most = lower(most, "act")  # what is managed (rules, alerts, people) is of every project
+            return self._as(desk, person, "token", most, only=only)
         cookie = _cookie(headers)
         signed = desk.session(secret.digest(cookie), now=now) if cookie else None
         if signed is None:
@@ -113,7 +116,7 @@ class Gate:
             return name
         if len(name) > 18:
             return None
-        table = {"faults": "fault", "incidents": "incident"}[what]
+        table = {"faults": "fault", "incidents": "incident", "choices": "choice"}[what]
         found = self.store().database.rows(f"SELECT project FROM {table} WHERE id = ?", (int(name),))  # noqa: S608
         return str(found[0][0]) if found else None
 

@@ -39,17 +39,17 @@ class Try:
 def checked(desk: People, vault: Vault, tried: Try, *, now: float) -> Person:
     """Who it is. Raises NotSignedIn."""
     keys = _keys(tried)
-    for key, most in zip(keys, (_pair_max, _one_max, _one_max), strict=True):
-        if desk.failures(key, since=now - _window_s) >= most:
-            raise NotSignedIn("Too many tries. Wait a quarter of an hour, then try again.", retry_s=_window_s)
+    bounds = dict(zip(keys, (_pair_max, _one_max, _one_max), strict=True))
+    if not desk.may_try(bounds, window_s=_window_s, now=now):
+        raise NotSignedIn("Too many tries. Wait a quarter of an hour, then try again.", retry_s=_window_s)
     person = desk.by_name(tried.name) if len(tried.name) <= _name_chars_max else None
     usable = person is not None and person.disabled_at is None
     right = secret.fits(tried.password, person.password if person is not None and usable else "")
     if person is None or not right:
-        desk.failed(keys, now=now)
         raise NotSignedIn("The name or the password is wrong.")
     if person.totp_sealed:
         _check_code(desk, vault, person, tried, keys, now)
+    desk.succeeded(keys, at=now)
     if secret.is_old(person.password):
         desk.set_password(person.id, secret.hashed(tried.password))
     desk.forgive(keys[0])
@@ -59,6 +59,7 @@ def checked(desk: People, vault: Vault, tried: Try, *, now: float) -> Person:
 
 def _check_code(desk: People, vault: Vault, person: Person, tried: Try, keys: list[str], now: float) -> None:
     if not tried.code:
+        desk.succeeded(keys, at=now)  # the password was right, and nothing was guessed
         raise NotSignedIn("Enter the code that your authenticator app shows, or a recovery code.", code=True)
     try:
         key = vault.open(person.totp_sealed)
@@ -69,7 +70,6 @@ def _check_code(desk: People, vault: Vault, person: Person, tried: Try, keys: li
         return
     if desk.use_recovery(person.id, secret.digest(tried.code.strip().lower())):
         return
-    desk.failed(keys, now=now)
     raise NotSignedIn("The code is wrong, or was used already.", code=True)
 
 

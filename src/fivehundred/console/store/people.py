@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -130,7 +130,7 @@ class People:
         return made
 
     def set_role(self, person: int, role: str) -> None:
-        """Signs them out, so that nothing older than the change counts. Raises NotFound, LastOwner."""
+        """Counts from their next request on: sessions and tokens ask for it each time. Raises NotFound, LastOwner."""
         with self._db.transaction():
             self._keep_an_owner(person, still=role == "owner")
             self._set(person, role=role)
@@ -141,9 +141,9 @@ class People:
     def set_subject(self, person: int, subject: str) -> None:
         self._set(person, subject=subject)
 
-    def set_totp(self, person: int, sealed: str, recovery: Iterable[str]) -> None:
-        """``recovery``: hashes. An empty ``sealed`` turns it off."""
-        self._set(person, totp_sealed=sealed, totp_used=0, recovery=_encode(list(recovery)))
+    def set_totp(self, person: int, sealed: str, recovery: Iterable[str], *, used: int = 0) -> None:
+        """``recovery``: hashes; ``used``: counter of the code that proved the key. An empty ``sealed`` turns it off."""
+        self._set(person, totp_sealed=sealed, totp_used=used, recovery=_encode(list(recovery)))
 
     def use_totp(self, person: int, counter: int) -> bool:
         """False when another sign-in has used the code, or a later one, in this moment."""
@@ -351,14 +351,20 @@ class People:
 
     # ---- failed sign-ins
 
-    def failures(self, key: str, *, since: float) -> int:
-        return self._db.number("SELECT count(*) FROM failed_sign_in WHERE key = ? AND at > ?", (key, since)) or 0
-
-    def failed(self, keys: Iterable[str], *, now: float) -> None:
+    def may_try(self, bounds: Mapping[str, int], *, window_s: float, now: float) -> bool:
+        """Counts the try as failed before anything is compared, so that many at once are not more than allowed."""
         with self._db.transaction():
+            self._db.lock(f"sign-in {key}" for key in sorted(bounds))
             self._db.execute("DELETE FROM failed_sign_in WHERE at < ?", (now - _failures_kept_s,))
-            for key in keys:
-                self._db.execute("INSERT INTO failed_sign_in (key, at) VALUES (?, ?)", (key, now))
+            sql = "SELECT count(*) FROM failed_sign_in WHERE key = ? AND at > ?"
+            if any((self._db.number(sql, (key, now - window_s)) or 0) >= most for key, most in bounds.items()):
+                return False
+            self._db.many("INSERT INTO failed_sign_in (key, at) VALUES (?, ?)", [(key, now) for key in bounds])
+        return True
+
+    def succeeded(self, keys: Iterable[str], *, at: float) -> None:
+        """The try of that moment was none that failed."""
+        self._db.many("DELETE FROM failed_sign_in WHERE key = ? AND at = ?", [(key, at) for key in keys])
 
     def forgive(self, key: str) -> None:
         self._db.execute("DELETE FROM failed_sign_in WHERE key = ?", (key,))

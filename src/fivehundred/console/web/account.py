@@ -198,14 +198,16 @@ class Account:
             desk.set_totp(person.id, "", ())
             self._audit(request, "turned one-time codes off")
             return _back()
+        if person.totp_sealed:  # or who finds an open browser could put their own key in place of it
+            return self.show(request, "One-time codes are on; turn them off before you take another app.", 400)
         try:
-            right = secret.matching(key, _first(sent, "code"), time.time(), 0) is not None
+            used = secret.matching(key, _first(sent, "code"), time.time(), 0)
         except (ValueError, TypeError):  # a key that is none
-            right = False
-        if not right:
+            used = None
+        if used is None:
             return self.show(request, "The code does not fit the new key; scan it again and enter what is shown.", 400)
         codes = secret.recovery_codes()
-        desk.set_totp(person.id, self._site.vault.seal(key), [secret.digest(code) for code in codes])
+        desk.set_totp(person.id, self._site.vault.seal(key), [secret.digest(code) for code in codes], used=used)
         self._audit(request, "turned one-time codes on")
         return self.show(request, codes=tuple(codes))
 
