@@ -52,6 +52,34 @@ def test_a_memory_saved_and_loaded_anywhere_goes_on_the_same(raws: list[Any], cu
         assert keys(raw, straight) == keys(raw, other)
 
 
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=14) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=30,
+)
+
+
+@given(st.lists(event, min_size=1, max_size=6), st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_damaged_memory_keeps_what_is_whole_and_goes_on(raws: list[Any], data: st.DataObject) -> None:
+    memory = Memory()
+    for raw in raws:
+        keys(raw, memory)
+    saved = json.loads(json.dumps(memory.to_json()))
+    ids = ["", *(group[0] for group in saved["groups"])]
+    for name in ("groups", "places", "order"):
+        rows = saved[name]
+        for i in range(len(rows)):
+            if data.draw(st.booleans()):
+                rows[i] = data.draw(junk)
+            elif name == "groups" and data.draw(st.booleans()):
+                rows[i][data.draw(st.integers(0, 13))] = data.draw(junk | st.sampled_from(ids))
+    loaded = Memory.from_json(saved)
+    for raw in raws * 2:
+        keys(raw, loaded)
+    assert Memory.from_json({"version": 1, "groups": data.draw(junk)}).to_json()
+
+
 def test_huge_and_repetitive_events_cost_milliseconds() -> None:
     frames = [
         {"module": f"m{i % 7}", "function": "f.1" * 150, "context_line": "(" * 900, "lineno": i} for i in range(500)

@@ -18,7 +18,7 @@ from fivehundred.diagnosis import index
 from fivehundred.diagnosis.conditions import name_of, sqlstate_by_class
 from fivehundred.diagnosis.frames import in_app, root
 from fivehundred.diagnosis.model import Fact, History, Strength
-from fivehundred.diagnosis.rules.base import Peer, Rule
+from fivehundred.diagnosis.rules.base import Finder, Peer, Rule
 from fivehundred.diagnosis.taint import Input, inputs_of
 from fivehundred.diagnosis.told.base import plain
 from fivehundred.event import Event, ExceptionItem, Frame, Json
@@ -38,13 +38,14 @@ class Raised:
     peer: str = ""
     attrs: dict[str, Json] = field(default_factory=dict)
 
-    @property
-    def type(self) -> str:
-        return self.classes[0][1] if self.classes else ""
+    type: str = field(init=False)
+    names: frozenset[str] = field(init=False)
+    roots: frozenset[str] = field(init=False)
 
-    @property
-    def roots(self) -> set[str]:
-        return {index.root_of(module) for module, _ in self.classes}
+    def __post_init__(self) -> None:
+        self.type = self.classes[0][1] if self.classes else ""
+        self.names = frozenset(name for _, name in self.classes)
+        self.roots = frozenset(index.root_of(module) for module, _ in self.classes)
 
     @property
     def frames(self) -> list[Frame]:
@@ -52,7 +53,7 @@ class Raised:
 
     def named(self, *names: str) -> bool:
         """Whether one of the bare class names stands in its ancestry."""
-        return any(name in names for _, name in self.classes)
+        return not self.names.isdisjoint(names)
 
 
 @dataclass(slots=True)
@@ -66,32 +67,32 @@ class Case:
     clues: dict[str, list[Fact]] = field(default_factory=dict)  # by rule id
     inputs: list[Input] = field(default_factory=list)
     app_frame: Frame | None = None
-    found: dict[str, tuple[Fact, ...]] = field(default_factory=dict)  # what finders have found, by their name
+    found: dict[Finder, tuple[Fact, ...]] = field(default_factory=dict)  # what finders have found
+    ours: dict[str, Json] = field(init=False)
+    text: str = field(init=False)
+    frames: list[Frame] = field(init=False)  # outermost to the one that raised, of the exception raised first
 
-    @property
-    def ours(self) -> dict[str, Json]:
-        return self.event.ours
+    def __post_init__(self) -> None:
+        self.ours = self.event.ours
+        self.text = "\n".join(one.text for one in self.raised)
+        root = next((one for one in reversed(self.raised) if one.frames), None)
+        self.frames = root.frames if root else self.event.frames
 
     @property
     def product(self) -> str:
         """What the other side is called: "PostgreSQL", or its address, or nothing."""
         return next((index.labels[p] for p in self.products if p in index.labels), "")
 
-    @property
-    def text(self) -> str:
-        return "\n".join(one.text for one in self.raised)
-
-    @property
-    def frames(self) -> list[Frame]:
-        """From the outermost to the one that raised, of the exception raised first."""
-        root = next((one for one in reversed(self.raised) if one.frames), None)
-        return root.frames if root else self.event.frames
-
     def _own_frame(self) -> Frame | None:
         """The innermost frame of the application; one made at run time (a template, an eval) only when it is alone."""
-        stacks = [*(one.frames for one in reversed(self.raised)), self.event.frames]
-        own = [frame for frames in stacks for frame in reversed(frames) if in_app(frame)]
-        return next((frame for frame in own if not frame.filename.startswith("<")), own[0] if own else None)
+        made: Frame | None = None
+        for frames in (*(one.frames for one in reversed(self.raised)), self.event.frames):
+            for frame in reversed(frames):
+                if in_app(frame):
+                    if not frame.filename.startswith("<"):
+                        return frame
+                    made = made or frame
+        return made
 
 
 def case_of(event: Event, history: History) -> Case:

@@ -6,8 +6,8 @@ seen". It never raises: whatever an event holds, there is a Diagnosis, if need b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fivehundred import limits
@@ -39,14 +39,21 @@ def diagnose(event: Event, history: History = no_history) -> Diagnosis:
 class _Match:
     rule: Rule
     facts: list[Fact]
-    confirming: list[Fact] = field(default_factory=list)
+    confirming: Sequence[Fact] = ()
 
 
 def _decide(case: Case) -> Diagnosis:
     matches: list[_Match] = []
     ruled_out: list[str] = []
-    for rule in rules:
-        facts = _facts_for(rule, case)
+    clues, found = case.clues, case.found
+    for rule, when in _asked:  # some hundred for every event: written out for its speed
+        facts = clues.get(rule.id)
+        if when is not None:
+            more = found.get(when)
+            if more is None:
+                more = found[when] = tuple(when(case))
+            if more:
+                facts = [*facts, *more] if facts else list(more)
         if not facts:
             continue
         vetoed = _vetoes(rule, case)
@@ -61,23 +68,17 @@ def _decide(case: Case) -> Diagnosis:
     return _diagnosis(chosen, matches, ruled_out, case)
 
 
-def _facts_for(rule: Rule, case: Case) -> list[Fact]:
-    return [*case.clues.get(rule.id, ()), *_found(rule.when, case)]
+_asked: Final = tuple((rule, rule.when) for rule in rules)
 
 
-def _found(finder: Finder | None, case: Case) -> list[Fact]:
+def _found(finder: Finder | None, case: Case) -> Sequence[Fact]:
     """What a finder finds, asked once per case."""
     if finder is None:
-        return []
-    name = _names.get(finder)
-    if name is None:
-        name = _names[finder] = f"{finder.__module__}.{finder.__qualname__}"
-    if name not in case.found:
-        case.found[name] = tuple(finder(case))
-    return list(case.found[name])
-
-
-_names: Final[dict[Finder, str]] = {}  # there are a few hundred finders, and each is asked for every event
+        return ()
+    found = case.found.get(finder)
+    if found is None:
+        found = case.found[finder] = tuple(finder(case))
+    return found
 
 
 def _vetoes(rule: Rule, case: Case) -> list[str]:

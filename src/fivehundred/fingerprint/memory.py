@@ -352,30 +352,46 @@ class Memory:
         buckets: list[Json] = [list(b) for b in self._buckets.values() if len(b) > 1]
         return {"version": 1, "groups": groups, "places": places, "order": buckets}
 
+    def _untangle(self) -> None:
+        """Absorbed groups lead to one that is not: damaged pointers must lead to no circle."""
+        for group in self._groups.values():
+            passed, at = {group.id}, group
+            while at.into in self._groups and at.into not in passed:
+                passed.add(at.into)
+                at = self._groups[at.into]
+            if at.into in passed:
+                at.into = ""
+
     @classmethod
     def from_json(cls, raw: dict[str, Json]) -> Memory:
-        """What ``to_json`` made. Anything else, such as another version's, is an empty memory."""
+        """What ``to_json`` made; a row that is damaged is left out. Another version's is an empty memory."""
         memory = cls()
         groups, places, order = raw.get("groups"), raw.get("places"), raw.get("order")
         if raw.get("version") != 1 or not isinstance(groups, list):
             return memory
-        for row in groups:
-            group = _group(row)
+        for group in filter(None, map(_group, groups[:groups_max])):
             memory._add(group)
+        memory._untangle()
         for entry in places if isinstance(places, list) else ():
             names = _texts(entry)
-            memory._callers[names[0]] = names[1:]
+            if names:
+                memory._callers[names[0]] = names[1:]
         for bucket in order if isinstance(order, list) else ():
             names = _texts(bucket)
-            memory._buckets[memory._groups[names[0]].bucket] = dict.fromkeys(names)
+            known = (
+                memory._buckets.get(memory._groups[names[0]].bucket) if names and names[0] in memory._groups else None
+            )
+            if known is not None and set(names) == known.keys():
+                memory._buckets[memory._groups[names[0]].bucket] = dict.fromkeys(names)
         return memory
 
 
-def _group(row: Json) -> Group:
-    if not isinstance(row, list) or len(row) != 14:
-        raise ValueError("a group of the memory has 14 members")
+def _group(row: Json) -> Group | None:
+    """None for a row that is damaged: its fault gets the same value again when it comes back."""
+    if not isinstance(row, list) or len(row) != 14 or not all(isinstance(text, str) for text in row[:5]):
+        return None
     name, value, kind, place, function = _texts(row[:5])
-    shapes = [_texts(s) for s in row[9]] if isinstance(row[9], list) else []
+    shapes = [s for s in map(_texts, row[9]) if s] if isinstance(row[9], list) else []
     return Group(
         name,
         value,
@@ -386,11 +402,11 @@ def _group(row: Json) -> Group:
         words=tuple(_texts(row[6])),
         callers=_texts(row[7]),
         outer=_texts(row[8]),
-        shapes={s[0]: frozenset(s[1:]) for s in shapes},
+        shapes={s[0]: frozenset(s[1:]) for s in shapes[:shapes_max]},
         spots=_texts(row[10]),
         releases=_texts(row[11]),
-        root=str(row[12]),
-        into=str(row[13]),
+        root=row[12] if isinstance(row[12], str) else "",
+        into=row[13] if isinstance(row[13], str) else "",
     )
 
 

@@ -117,7 +117,8 @@ def _errno(x: ExceptionItem) -> int:
         number = code.get("number") if isinstance(code, dict) else None
         if isinstance(number, int):
             return number
-    found = _ERRNO.search(x.value[:500])
+    text = x.value[:500]
+    found = _ERRNO.search(text) if "Err" in text else None  # the pattern has no beginning that could be skipped to
     return int(found[1] or found[2]) if found else 0
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from fivehundred.event import Frame
 from fivehundred.fingerprint.libraries import Owner, owner
@@ -21,9 +21,8 @@ from fivehundred.fingerprint.libraries import Owner, owner
 callers_max: Final = 12  # application functions above the site that are looked at: enough to get past helpers
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One function, by names that survive a move of its file or package."""
+class Place(NamedTuple):
+    """One function, by names that survive a move of its file or package. A tuple: it is compared all the time."""
 
     module: str
     function: str

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from fivehundred.diagnosis.frames import name_of, place
+from fivehundred.diagnosis.seen import inputs
 from fivehundred.diagnosis.told.base import Told, plain
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def in_place(case: Case) -> Told:
 
 def input_unchecked(case: Case) -> Told:
     """The request's field and its value."""
-    found = case.found.get("fivehundred.diagnosis.seen.inputs.input_unchecked", ())
+    found = case.found.get(inputs.input_unchecked, ())
     one = decisive(case)
     if not found or one is None:
         return Told()
