@@ -165,7 +165,7 @@ page_rows_max: Final = 200  # faults or events in one answer
 
 # (the face)
 search_chars_max: Final = 500  # a search line; a longer one is cut, it would not fit into a URL everywhere
-rows_max: Final = 45  # faults on one page of the list: what fits into 60 kB
+rows_max: Final = 40  # faults on one page of the list: what fits into 60 kB
 highlight_chars_max: Final = 8 * KIB  # of one frame's source: more is shown without colours, lexers are not linear
 shown_chars_max: Final = 400  # of one value on a page; the whole of it is in the event's JSON
 shown_values_max: Final = 40  # variables of a frame, headers, tags ... on a page
