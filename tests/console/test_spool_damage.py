@@ -89,6 +89,26 @@ def test_a_record_that_is_still_being_written_is_waited_for(tmp_path: Path) -> N
     assert [r.body for _, r in reader.read(offset, records_max=9, bytes_max=1 << 20)] == [b"second"]
 
 
+@pytest.mark.parametrize("cut", [3, 20, 90])
+def test_a_record_that_is_completed_while_it_is_looked_at_is_no_damage(
+    tmp_path: Path, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it was there at the first look, all of it and the next one at the second."""
+    write(tmp_path, [b"first", b"second" * 9, b"third"])
+    whole = newest(tmp_path).read_bytes()
+    end = whole.index(b"second" * 9) + 54
+    newest(tmp_path).write_bytes(whole[: end - cut])
+    search = SegmentReader._resync
+
+    def later(self: SegmentReader, position: fmt.Position) -> fmt.Position | None:
+        newest(tmp_path).write_bytes(whole)
+        self._drop_window()
+        return search(self, position)
+
+    monkeypatch.setattr(SegmentReader, "_resync", later)
+    assert read(tmp_path)[:2] == ([b"first", b"second" * 9, b"third"], 0)
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_damage_anywhere_is_skipped_counted_and_never_raised(

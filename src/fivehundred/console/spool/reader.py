@@ -140,6 +140,13 @@ class SegmentReader:
             return after, record
         skipped = self._resync(position)
         if skipped is not None:
+            # It may have been half written when it was looked at, and whole, with others behind it, a moment later.
+            # What lies behind it was written after it, so a fresh look tells damage from haste.
+            self._drop_window()
+            after, record = self._record(position)
+            if record is not None:
+                self._count_missing(position.sequence, after.sequence - 1)
+                return after, record
             return skipped, None
         newer = next((n for n in fmt.segments(self._folder) if n > position.segment), None)
         if newer is None:
