@@ -78,6 +78,6 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
 
 
 def test_events_of_others_need_a_dsn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "e.jsonl").write_text('{"event_id": "%s"}\n' % new_id())
+    (tmp_path / "e.jsonl").write_text(json.dumps({"event_id": new_id()}))
     assert main(["import", str(tmp_path / "e.jsonl")]) == 1
     assert "--dsn" in capsys.readouterr().err

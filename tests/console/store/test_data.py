@@ -302,3 +302,24 @@ def test_a_backup_with_foreign_names_is_refused(tmp_path: Path, name: str) -> No
         tar.addfile(member, io.BytesIO(b"x"))
     with pytest.raises(BackupError, match="which no backup"):
         restore(tmp_path / "b", Layout(tmp_path / "again"))
+
+
+# ---- damage ----------------------------------------------------------------------------------------
+
+
+def test_a_damaged_dictionary_leaves_the_page_and_new_payloads_are_whole(
+    open_store: Callable[[], RelationalStore], make: Make
+) -> None:
+    store = open_store()
+    trained = bodies_module.train([os.urandom(8) + b"part of every sample" * 9 for _ in range(99)], 4096)
+    store.database.insert("dictionary", {"project": "1", "created_at": now, "bytes": trained})
+    old, new = make("k", message="old"), make("k", message="new")
+    store.write(Batch(events=[old]), now=now)
+    store.database.execute("UPDATE dictionary SET bytes = ?", (b"damaged",))
+    store.close()
+    again = open_store()
+    again.write(Batch(events=[new]), now=now)
+    assert "damaged" in again.event(old.event.event_id).malformed
+    assert again.event(old.event.event_id).summary.fault == 1
+    assert again.event(new.event.event_id).payload["message"] == "new"
+    again.close()
