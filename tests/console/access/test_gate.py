@@ -47,7 +47,9 @@ class Visitor:
         request = urllib.request.Request(self.url + path, body, headers, method=method)
         try:
             with self.opener.open(request, timeout=20) as answer:
-                return answer.status, answer.read().decode("utf-8", "replace"), dict(answer.headers)
+                endless = answer.headers.get_content_type() == "text/event-stream"
+                body = b"" if endless else answer.read()
+                return answer.status, body.decode("utf-8", "replace"), dict(answer.headers)
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode("utf-8", "replace"), dict(e.headers)
 
