@@ -63,13 +63,6 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_servers_nodes_and_workers_
     acknowledged = {event for one in loads for event in one.acknowledged}
     installation.digested()
     missing = [e for e in acknowledged if installation.get(f"/api/v1/events/{e}")[0] != 200]
-    if missing:
-        import shutil
-        time.sleep(6)
-        again = [e for e in acknowledged if installation.get(f"/api/v1/events/{e}")[0] != 200]
-        print("MISSING", missing, "AGAIN", again, "LOADS", [[m in l.acknowledged for l in loads] for m in missing], [len(l.acknowledged) for l in loads], [l.acknowledged.index(m) for m in missing for l in loads if m in l.acknowledged])
-        print(installation.json("/api/v1/stats")["tallies"], installation.events(), len(acknowledged))
-        shutil.copytree(installation.folder, "/tmp/scale-debug", dirs_exist_ok=True)
     assert len(acknowledged) > 300
     assert missing == []
     # a request cut off by the kill may have been kept without its answer: at most one a connection
