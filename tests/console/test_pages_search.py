@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +95,9 @@ def test_every_filter_has_an_example_that_means_something(name: str) -> None:
     found = parse(examples[name], projects)
     assert not found.problems
     assert found.query() != Search().query() or name == "is"
+
+
+def test_every_filter_is_described() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/search.md").read_text("utf-8")
+    for name in filters:
+        assert f"| `{examples[name].partition(':')[0]}:" in page, name

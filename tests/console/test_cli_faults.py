@@ -1,0 +1,68 @@
+"""``fivehundred faults`` against a served Console: each act in a terminal, and what is said when it makes no sense."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from tests.console.face import Face, wire
+
+from fivehundred import cli
+from fivehundred.console.store.triage import Triage
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Face, str]]:
+    face = Face(tmp_path_factory.mktemp("cli"))
+    face.add(wire(release="2.4.0"), wire(kind="KeyError", release="2.4.0"))
+    server = uvicorn.Server(uvicorn.Config(face.app, port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield face, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["resolve", "1", "next"], "resolved in the release after 2.4.0"),
+        (["reopen", "#1"], "reopened"),
+        (["mute", "1,2", "7d"], "muted for 7 days"),
+        (["mute", "1", "100 events"], "muted until 100 more events"),
+        (["assign", "1", "team:billing"], "assigned it to team billing"),
+        (["assign", "1", "nobody"], "assigned it to nobody"),
+        (["priority", "1", "high"], "set the priority to high"),
+        (["comment", "1", "The vendor", "knows."], "commented"),
+    ],
+)
+def test_an_act_in_a_terminal_stands_in_the_history(
+    served: tuple[Face, str], words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face, url = served
+    assert cli.main(["faults", *words, "--url", url]) == cli.Exit.ok
+    assert said in [entry.what for entry in Triage(face.store().database).conversation(1)][:2]
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["resolve"], ["resolve", "x"], ["mute", "1", "soon"], ["assign", "1"], ["priority", "1", "now"], ["comment", "1"]],
+)
+def test_an_act_that_makes_no_sense_says_what_to_type(
+    served: tuple[Face, str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["faults", *words, "--url", served[1]]) == cli.Exit.usage
+    assert f"fivehundred faults {words[0]}: " in capsys.readouterr().err
+
+
+def test_what_the_console_refuses_is_said_in_its_own_words(
+    served: tuple[Face, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["faults", "mute", "1", "0m", "--url", served[1]]) == cli.Exit.failed
+    assert "at least a minute" in capsys.readouterr().err
