@@ -13,6 +13,7 @@ from fivehundred.console.api import (
     incidents,
     openapi_choices,
     openapi_triage,
+    people,
     quotas,
     schema,
     shapes,
@@ -56,6 +57,7 @@ def document(public_url: str) -> dict[str, Any]:
                 *triage.shown,
                 *choices.shown,
                 *context.shown,
+                *people.shown,
                 sent=(quotas.QuotaChange, *triage.sent, *choices.sent, *context.sent),
             )
         },
@@ -77,6 +79,7 @@ def _paths() -> dict[str, Any]:
     return {
         **openapi_triage.paths(),
         **openapi_choices.paths(),
+        **people.paths(),
         "/openapi.json": {"get": gets("this document", None)},
         "/faults": {
             "get": gets("faults that match a search", "FaultList", line, order, cursor, limit),

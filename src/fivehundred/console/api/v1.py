@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 
 from fivehundred import limits
-from fivehundred.console.api import choices, context, incidents, openapi, quotas, shapes, triage
+from fivehundred.console.api import choices, context, incidents, openapi, people, quotas, shapes, triage
 from fivehundred.console.api.edge import changes, decoded, limit_of, number_of, reads, refused
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import Order, Tally
@@ -37,6 +37,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/events/{event_id}", reads(api.event)),
         Route("/projects", reads(api.projects)),
         *quotas.routes(site),
+        *people.routes(site),
         Route("/stats", reads(api.stats, "hours", "project")),
         Route("/incidents", reads(incident.list, "state", "project", "cursor", "limit")),
         Route("/incidents/{incident:int}", reads(incident.one), methods=["GET"]),
