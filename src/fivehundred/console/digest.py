@@ -192,10 +192,12 @@ class Digest:
             if follows:
                 follow(self._store.database, news, now=now)
                 Rates(self._store.database).add(batch.rates)
+                self._digester.sieve.save(now=now)
             if self._mark is not None:
                 self._mark.move(self.offset, offset)
 
         self._store.write(batch, now=now, within=within)
+        self._digester.sieve.forget()
         self.offset = offset
         if self._marker is not None:
             self._marker.leave()
