@@ -154,8 +154,9 @@ def test_every_route_and_role_is_as_the_table_says(house: House, tmp_path: Path)
         if need == "public" or need == "signed":
             continue
         for role in roles:
-            status, _, _ = Visitor(house.url, house.tokens[role]).ask(method, asked, None if method == "GET" else b"{}")
-            if (status == 403 and "may not do this" in _) is may(role, need):
+            visitor = Visitor(house.url, house.tokens[role])
+            status, body, _ = visitor.ask(method, asked, None if method == "GET" else b"{}")
+            if (status == 403 and "may not do this" in body) is may(role, need):
                 wrong.append((method, asked, role, need, status))
     assert wrong == []
 
@@ -224,8 +225,8 @@ def test_no_page_shows_what_is_in_another_project(walls: House, tmp_path: Path, 
 def test_no_search_reaches_another_project(walls: House, query: str) -> None:
     visitor = walls.visitor("member")
     for path in ("/faults", "/api/v1/faults", "/api/v1/stats", "/releases", "/routes", "/"):
-        body = visitor.get(path + query)[1].replace(query[3:], "")
-        assert theirs not in body.replace(theirs + '"', ""), path
+        body = visitor.get(path + query)[1]
+        assert "CanaryOfTheirsError" not in body, path  # the line itself is shown again, the fault is not
 
 
 def test_nobody_acts_on_what_is_in_another_project(walls: House) -> None:
@@ -335,9 +336,8 @@ def test_tokens_are_made_used_and_revoked_on_the_page(house: House) -> None:
     assert Visitor(house.url, token[0]).get("/api/v1/faults")[0] == 200
     assert Visitor(house.url, token[0]).get("/people")[0] == 403  # it may no more than its owner
     assert token[0] not in visitor.get("/account")[1]
-    number = re.search(r"/account/tokens/(\d+)/revoke", visitor.get("/account")[1])
-    assert number
-    visitor.post(number[0])
+    newest = re.findall(r"/account/tokens/\d+/revoke", visitor.get("/account")[1])[-1]
+    visitor.post(newest)
     assert Visitor(house.url, token[0]).get("/api/v1/faults")[0] == 401
 
 

@@ -101,7 +101,7 @@ class Account:
         try:
             url, cookie = oidc.begin(self._site.public_url, self._site.vault, back)
         except oidc.OidcProblem as e:
-            return self.sign_in_page(request, str(e), 502)
+            return self.sign_in_page(request, str(e), 502 if oidc.name() else 404)
         answer = RedirectResponse(url, 303, render.headers)
         secure = urlsplit(self._site.public_url).scheme == "https"
         answer.set_cookie(oidc.cookie, cookie, max_age=600, httponly=True, samesite="lax", secure=secure)
