@@ -204,15 +204,17 @@ def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
     named = _errno_word.search(one.text) or _errno_word.search(item.type)
     if named and named[1] in _errno_names:
         return named[1]
-    if one.named("OperationalError", "ConnectionError", "InterfaceError"):  # drivers in C keep the text alone
+    spoken = one.text.startswith(_go_network)  # Go says what it did and to whom, and then the system's words
+    if spoken or one.named("OperationalError", "ConnectionError", "InterfaceError"):  # drivers in C keep the text alone
         return next((code for words, code in _strerror.items() if words in one.text), "")
     return ""
 
 
+_go_network: Final = ("dial ", "read tcp", "write tcp", "lookup ")
 _strerror: Final = {
-    "Connection refused": "ECONNREFUSED",
-    "No route to host": "EHOSTUNREACH",
-    "Network is unreachable": "ENETUNREACH",
+    "onnection refused": "ECONNREFUSED",
+    "o route to host": "EHOSTUNREACH",
+    "etwork is unreachable": "ENETUNREACH",
     "Connection timed out": "ETIMEDOUT",
 }
 
@@ -236,7 +238,7 @@ def _products(case: Case) -> dict[str, None]:
     found: dict[str, None] = {}
     for one in case.raised:
         for module, _ in one.classes:
-            product = index.products.get(index.root_of(module))
+            product = index.product_of(module)
             if product:
                 found[product] = None
     if found:
@@ -244,7 +246,7 @@ def _products(case: Case) -> dict[str, None]:
     # asyncpg and others raise plain socket errors: the library's frames tell
     if any(one.errno or one.named("OSError", "TimeoutError", "ConnectionError") for one in case.raised):
         for frame in reversed(case.frames[-limits.diagnosed_frames_max :]):
-            product = index.products.get(index.root_of(frame.module))
+            product = index.product_of(frame.module)
             if product and not in_app(frame):
                 return {product: None}
     return {}
@@ -391,6 +393,13 @@ _replies: Final = (
 )
 
 
+# Clients of many services begin their message with the status; so do the frameworks that answer with one themselves.
+_begins_with_status: Final = re.compile(r"(?:Error:? )?(401|403|429)(?::|,| -)? +[A-Z]")
+_answering: Final = frozenset(
+    ("werkzeug", "starlette", "fastapi", "django", "rest_framework", "flask", "aiohttp", "tornado", "sanic", "falcon")
+)
+
+
 def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
     code = next((str(one.attrs[k]) for k in ("status_code", "status", "code") if isinstance(one.attrs.get(k), int)), "")
     if not code and isinstance(one.code, str | int) and "http" in case.products:
@@ -398,6 +407,15 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
     if not (code and index.by_reply(code)):
         code = next((found[1] for pattern in _replies if (found := pattern.search(one.text))), "")
     rule = index.by_reply(code) if code else None
+    if rule is None and one.roots.isdisjoint(_answering) and (begins := _begins_with_status.match(one.text)):
+        rule = index.by_reply(begins[1])
+        if rule:
+            who = case.address or "another service"
+            yield (
+                rule,
+                Fact("reply", case.address, begins[1], "strong", f"{source}.value", f"{who} answered {begins[1]}"),
+            )
+        return
     if rule:
         who = case.address or "another service"
         text = f"{who} answered {code}"

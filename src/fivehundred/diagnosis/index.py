@@ -73,6 +73,36 @@ products: Final[dict[str, str]] = {
     "openai": "http",
     "stripe": "http",
 }
+# The same for languages whose modules begin with an owner's name; the longest beginning counts.
+product_beginnings: Final[dict[str, str]] = {
+    "org.postgresql": "postgresql",
+    "io.r2dbc.postgresql": "postgresql",
+    "Npgsql": "postgresql",
+    "github.com/lib/pq": "postgresql",
+    "github.com/jackc": "postgresql",
+    "com.mysql": "mysql",
+    "org.mariadb": "mysql",
+    "MySqlConnector": "mysql",
+    "github.com/go-sql-driver": "mysql",
+    "oracle.jdbc": "oracle",
+    "redis.clients": "redis",
+    "io.lettuce": "redis",
+    "StackExchange.Redis": "redis",
+    "github.com/redis": "redis",
+    "github.com/go-redis": "redis",
+    "com.mongodb": "mongodb",
+    "MongoDB.Driver": "mongodb",
+    "go.mongodb.org": "mongodb",
+    "com.rabbitmq": "amqp",
+    "RabbitMQ.Client": "amqp",
+    "org.apache.kafka": "kafka",
+    "okhttp3": "http",
+    "feign": "http",
+    "java.net.http": "http",
+    "org.apache.http": "http",
+    "net/http": "http",
+    "google.api_core": "http",
+}
 labels: Final[dict[str, str]] = {
     "postgresql": "PostgreSQL",
     "mysql": "MySQL",
@@ -111,6 +141,17 @@ def peer_of(product: str) -> Peer:
     if not product:
         return ""
     return "http" if product == "http" else "database"
+
+
+def product_of(module: str) -> str:
+    """What a class's or frame's module talks to; empty: nothing that is known."""
+    known = products.get(root_of(module), "")
+    if known or not ("." in module or "/" in module or module in product_beginnings):
+        return known
+    return next(
+        (p for name, p in product_beginnings.items() if module == name or module.startswith((f"{name}.", f"{name}/"))),
+        "",
+    )
 
 
 def root_of(module: str) -> str:

@@ -30,6 +30,8 @@ def at_once() -> dict[str, Json]:
         limit = _descriptor_limit()
         if limit:
             found["fds_max"] = limit
+        if limit and count * 10 >= limit * 9 and (kinds := fd_kinds()):  # a moment later the leaked ones may be closed
+            found["fd_kinds"] = kinds
     return found
 
 

@@ -228,6 +228,9 @@ missing_module = Rule(
     told_apart="a bug: the missing name does not belong to the application's own packages",
     classes=(
         "builtins.ModuleNotFoundError",
+        ".NoClassDefFoundError",
+        ".ClassNotFoundException",
+        ".LoadError:cannot load such file",
         "builtins.ImportError",
         "importlib.PackageNotFoundError",
         "pkg_resources.DistributionNotFound",
@@ -303,6 +306,9 @@ settings = Rule(
     source="Django ImproperlyConfigured and its kin: raised for configuration only",
     classes=(
         "django.ImproperlyConfigured",
+        ".ImproperlyConfigured",
+        ".ConfigurationError",
+        ".ConfigError",
         "django.ConnectionDoesNotExist",
         "django.InvalidCacheBackendError",
         "celery.ImproperlyConfigured",
