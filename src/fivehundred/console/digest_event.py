@@ -9,6 +9,7 @@ import msgspec
 
 from fivehundred import limits
 from fivehundred.console import digest_frames
+from fivehundred.console.digest_groups import others
 from fivehundred.console.digest_items import Found, Unreadable, malformed
 from fivehundred.console.store.base import Batch, Digested, Store, Tally
 from fivehundred.console.store.choices import Choices
@@ -50,7 +51,10 @@ class Digester:
     def digest(self, found: Found, batch: Batch) -> None:
         """Adds the event to the batch, or the reason why it cannot be one."""
         try:
-            batch.events.append(self._digested(found))
+            first = self._digested(found)
+            batch.events.append(first)
+            if len(first.event.exceptions) > 2:  # a group and two leaves at least
+                batch.events += [self._leaf(found, leaf) for leaf in others(first.event, first.fingerprint.root)]
         except _HeldBack as e:
             batch.tallies.append(Tally(found.record.project, "dropped", "event", e.reason, found.sdk, 1))
         except (EventError, Unreadable) as e:
@@ -95,6 +99,17 @@ class Digester:
         if not whole:
             event, payload = _whole(found)
         history = self._store.history(record.project, key, event)
+        return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
+
+    def _leaf(self, found: Found, event: Event) -> Digested:
+        """Another task of the same group: a fault of its own."""
+        record = found.record
+        fp = applied(event, fingerprint(event, self._memory(record.project)), self._book(record.project))
+        key = fp.primary.value
+        if not self._store.wants(record.project, key, record.received_at):
+            return Digested(record.project, record.received_at, event, b"", fp, None)
+        history = self._store.history(record.project, key, event)
+        payload = _encode(to_wire(event))
         return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
 
     def _memory(self, project: str) -> Memory:
