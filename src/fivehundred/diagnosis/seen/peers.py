@@ -203,7 +203,8 @@ def pool_full(case: Case) -> Facts:
 def pool_leaks(case: Case) -> Facts:
     """Held by nobody: more are out than there are other requests in flight that could hold one."""
     now = _number(case.ours.get("requests_now"))
-    if now is None or not _pool_timed_out(case):
+    # connections that a pool fails to open count as taken, and nobody holds them
+    if now is None or not _pool_timed_out(case) or any(True for _ in pool_cannot_connect(case)):
         return
     for name, out, most, source in _pool_facts(case):
         holders = max(0, int(now) - 1)
