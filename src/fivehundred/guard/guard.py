@@ -53,7 +53,7 @@ class Guard:
                       the answer of production; "testing": events are kept in ``events`` and nothing is sent
     ``disclose``      "nothing"; "cause" lets one general sentence about a known cause into the answer
     ``statuses``      exception classes of the application: ``{NotReady: (503, "We are starting.")}``
-    ``template``      the application's own words: a function of ``problem_own.Shown`` that gives a page, a dict, or None
+    ``template``      the application's own words: a function of ``problem_own.Shown`` to a page, a dict, or None
     ``app_paths``     folders whose code is the application's own although it is installed
     ``secret_names``  further names whose values never leave the process
     ``deadline``      True: work for a caller that stopped waiting (``Fivehundred-Deadline``) is not begun: 504
@@ -294,7 +294,8 @@ class Guard:
         if self.template is not None:
             from fivehundred.problem_own import in_own_words
 
-            retryable = verdict.transient in ("yes", "clears") or (safe.status != 500 and verdict.transient == "unknown")
+            maybe = safe.status != 500 and verdict.transient == "unknown"
+            retryable = verdict.transient in ("yes", "clears") or maybe
             safe = in_own_words(self.template, safe, retryable=retryable)
         return self._developed(safe, reference, parts) if self.mode == "development" else safe
 
