@@ -237,7 +237,7 @@ def _(stage: Stage) -> None:
     def me(request: Any) -> Any:
         return jwt.decode(request.headers["Authorization"].removeprefix("Bearer "), "k" * 40, algorithms=["HS256"])
 
-    token = jwt.encode({"sub": "admin"}, None, algorithm="none")
+    token = jwt.encode({"sub": "admin"}, "", algorithm="none")
     stage.get(me, headers={"Authorization": f"Bearer {token}"})
 
 
