@@ -95,9 +95,9 @@ def migrate(database: PostgresDatabase) -> None:
         database.execute("CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY, at TIMESTAMPTZ NOT NULL)")
         done = {row[0] for row in database.rows("SELECT number FROM schema_step")}
         steps = migrations()
-        if done and max(done) > steps[-1][0]:
+        if unknown := done - {number for number, _ in steps}:
             raise SchemaTooNew(
-                f"the database has schema {max(done)}, this version knows {steps[-1][0]};"
+                f"the database has schema {max(unknown)}, this version knows {steps[-1][0]};"
                 " install the version that wrote it, or use another database"
             )
         for number, sql in steps:

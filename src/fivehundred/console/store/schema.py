@@ -1,7 +1,8 @@
 """The connection to the SQLite store: opened with its settings and brought to the newest schema.
 
-``PRAGMA user_version`` is the number of the last migration applied. Each is one transaction; a file that was released
-is never edited. A database of a newer version is refused and left untouched.
+The table ``schema_step`` holds the number of every migration applied, so that one with a lower number may come later.
+Each is one transaction; a file that was released is never edited. A database of a newer version is refused and left
+untouched. ``PRAGMA user_version`` is the highest number, by which older versions refuse.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import apsw
 
@@ -57,18 +58,21 @@ def _use_wal(db: apsw.Connection) -> None:
 def migrate(db: apsw.Connection) -> None:
     """Apply what is missing. Safe when several processes open the database at the same moment."""
     steps = migrations()
-    newest = steps[-1][0]
-    while (done := _version(db)) != newest:
-        if done > newest:
-            raise SchemaTooNew(
-                f"the data folder has schema {done}, this version knows {newest};"
-                " install the version that wrote it, or use another data folder"
-            )
-        number, sql = next(step for step in steps if step[0] > done)
+    done = _done(db)
+    if unknown := done - {number for number, _ in steps}:
+        raise SchemaTooNew(
+            f"the data folder has schema {max(unknown)}, this version knows {steps[-1][0]};"
+            " install the version that wrote it, or use another data folder"
+        )
+    for number, sql in steps:
+        if number in done:
+            continue
         with immediate(db):
-            if _version(db) == done:  # nobody else was faster
+            done = _remembered(db)
+            if number not in done:  # nobody else was faster
                 db.execute(sql)
-                db.execute(f"PRAGMA user_version = {number}")
+                db.execute("INSERT INTO schema_step VALUES (?, ?)", (number, time.time()))
+                db.execute(f"PRAGMA user_version = {max(number, *done, 0)}")
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -95,6 +99,39 @@ def immediate(db: apsw.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+# what a database can have that was made before there was a table of them: every number up to its user_version
+_before_steps: Final = frozenset({1, 2, 10, 11, 12, 13, 20, 30, 31, 40, 46, 47, 50, 60, 61})
+
+
+def _done(db: apsw.Connection) -> set[int]:
+    """The numbers of what was applied. Whatever is newer than this version is told by them, and by user_version."""
+    if _has_table(db):
+        return set(_numbers(db)) | _newer(db)
+    return {number for number in _before_steps if number <= _version(db)} | _newer(db)
+
+
+def _remembered(db: apsw.Connection) -> set[int]:
+    """The same, within a write transaction; from now on there is the table."""
+    if not _has_table(db):
+        done = _done(db)
+        db.execute("CREATE TABLE schema_step (number INTEGER PRIMARY KEY, at REAL NOT NULL)")
+        db.executemany("INSERT INTO schema_step VALUES (?, ?)", [(number, time.time()) for number in sorted(done)])
+    return set(_numbers(db))
+
+
+def _has_table(db: apsw.Connection) -> bool:
+    return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_step'").fetchall())
+
+
+def _numbers(db: apsw.Connection) -> list[int]:
+    return [row[0] for row in db.execute("SELECT number FROM schema_step")]
+
+
+def _newer(db: apsw.Connection) -> set[int]:
+    version = _version(db)
+    return {version} if version > migrations()[-1][0] else set()
 
 
 def _version(db: apsw.Connection) -> int:
