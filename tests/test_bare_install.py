@@ -47,7 +47,10 @@ assert status.startswith("500 "), status
 assert headers["Error-Reference"].encode() in body, body
 print("answered")
 """
-frameworks = "flask,starlette,fastapi,django,requests,httpx,httpx2,sqlalchemy,celery,rq,psycopg"
+frameworks = (
+    "flask,starlette,fastapi,django,aiohttp,bottle,falcon,litestar,pyramid,quart,sanic,tornado,sqlalchemy,celery,rq,psycopg,"
+    "requests,httpx,httpx2"
+)
 
 
 @pytest.fixture(scope="module")
