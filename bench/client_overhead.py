@@ -4,7 +4,7 @@
 Both sides ask the same local server over kept-alive connections in small alternating rounds, so that a busy machine
 slows both alike. Printed are the medians of all calls and, as the overhead, the median of the rounds' differences.
 
-    bench/client_overhead.py [--rounds 60] [--calls 50] [--json FILE]
+    bench/client_overhead.py [--rounds 60] [--calls 50] [--cpu] [--only httpx] [--json FILE]
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--calls", type=int, default=50, help="in one round of one side")
     parser.add_argument("--cpu", action="store_true", help="CPU time of the calling thread, not elapsed time")
+    parser.add_argument("--only", default="", help="libraries whose name begins with this")
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     args = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -44,7 +45,8 @@ def main() -> int:
     server = multiprocessing.Process(target=serve, args=(listener,), daemon=True)
     server.start()
     try:
-        found = {name: measure(*sides, args.rounds, args.calls) for name, sides in pairs(url).items()}
+        chosen = {name: sides for name, sides in pairs(url).items() if name.startswith(args.only)}
+        found = {name: measure(*sides, args.rounds, args.calls) for name, sides in chosen.items()}
     finally:
         server.terminate()
         server.join()

@@ -91,6 +91,11 @@ class Course:
         self._stopped = self._stopped or why
 
     @property
+    def began(self) -> float:
+        """Of the attempt that is being made."""
+        return self._began
+
+    @property
     def attempt_ends(self) -> float:
         return self._began + self.attempt_s
 

@@ -5,10 +5,10 @@ Everything that is particular to a library is behind ``Wire`` and ``AsyncWire``.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol, TypeVar
 
+from fivehundred.client.concurrency import sleep
 from fivehundred.client.course import Course
 from fivehundred.client.errors import Facts
 from fivehundred.client.policy import Outcome
@@ -32,7 +32,7 @@ class Judge(Protocol[B]):
 
 class Wire(Judge[A], Protocol[A]):
     def send(self, course: Course) -> A:
-        """Sends once and receives all that this call receives, within ``course.attempt_s()`` and its deadline."""
+        """Sends once and receives all that this call receives, within ``course.attempt_s`` and its deadline."""
 
 
 class AsyncWire(Judge[A], Protocol[A]):
@@ -92,7 +92,7 @@ async def exchange_async(course: Course, wire: AsyncWire[A], raises: bool = True
         wait = course.failed(outcome or Outcome())
         if wait is None:
             break
-        await asyncio.sleep(wait)
+        await sleep(wait)
     if answer is not None and not raises:
         return answer
     raise _final(wire.error(course.facts(), answer, cause), cause)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any, Final
 
+from fivehundred.client.connecting import ConnectTookTooLong, in_time
 from fivehundred.client.scope import attempt_header
 from fivehundred.client.sockets import left_s, until
 
 attempt_key: Final = "fivehundred.attempt"  # request extension: the number to send, as bytes
 
 
-def make_punctual(transport: Any) -> bool:
-    """False: the transport is built otherwise, and left as it is."""
+def make_punctual(transport: Any, connect_timeout: type[Exception]) -> bool:
+    """False: the transport is built otherwise, and left as it is. ``connect_timeout``: the library's own error."""
     pool = getattr(transport, "_pool", None)
     if isinstance(pool, _Pool):
         return True
@@ -24,7 +25,7 @@ def make_punctual(transport: Any) -> bool:
     if pool is None or backend is None:
         return False
     is_async = hasattr(pool, "handle_async_request")
-    pool._network_backend = (_AsyncBackend if is_async else _Backend)(backend)
+    pool._network_backend = _AsyncBackend(backend) if is_async else _Backend(backend, connect_timeout)
     transport._pool = _Pool(pool)
     return True
 
@@ -73,12 +74,19 @@ _header: Final = attempt_header.encode()
 class _Backend:
     """A network backend of httpcore around another."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, connect_timeout: type[Exception]) -> None:
+        self._inner, self._connect_timeout = inner, connect_timeout
         self.sleep = inner.sleep
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _Stream:
-        return _Stream(self._inner.connect_tcp(host, port, timeout=left_s(timeout), **options))
+        seconds = left_s(timeout)
+        try:
+            return _Stream(in_time(host, seconds, lambda: self._connect(host, port, seconds, options)))
+        except ConnectTookTooLong as error:
+            raise self._connect_timeout(str(error)) from None
+
+    def _connect(self, host: str, port: int, seconds: float | None, options: dict[str, Any]) -> Any:
+        return self._inner.connect_tcp(host, port, timeout=seconds, **options)
 
     def connect_unix_socket(self, path: str, timeout: float | None = None, **options: Any) -> _Stream:
         return _Stream(self._inner.connect_unix_socket(path, timeout=left_s(timeout), **options))

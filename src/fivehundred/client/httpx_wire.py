@@ -5,15 +5,17 @@ The two libraries differ in name and not in what is used here, so both adapters 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import timedelta
+from time import monotonic
+from typing import Any, ClassVar, Final
 
 from fivehundred import limits
 from fivehundred.client import errors
+from fivehundred.client.concurrency import at_most
 from fivehundred.client.course import Course
 from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
@@ -31,38 +33,44 @@ from fivehundred.client.switches import switches
 whole_key: Final = "fivehundred.whole"  # request extension: the body is read as a whole, not streamed
 
 
-@dataclass(frozen=True, slots=True)
 class Library:
-    """The classes of httpx or httpx2."""
+    """The classes of httpx or httpx2, and those that an adapter has made of them."""
 
-    module: Any
-    named: dict[type[errors.CallFailed], Any]  # the adapter's own classes for errors with an answer
-    home: str  # the adapter's module, for the classes that are made on the way
+    __slots__ = ("_named", "home", "module")
+
+    def __init__(self, module: Any, home: str, *named: type[errors.CallFailed]) -> None:
+        self.module, self.home = module, home  # home: the adapter's module, for the classes that are made on the way
+        self._named = {next(base for base in kind.__mro__ if base in _plain): kind for kind in named}
 
     def class_for(self, kind: type[errors.CallFailed], cause: type[Exception]) -> Any:
-        return self.named.get(kind) or errors.also(kind, cause, self.home)
+        return self._named.get(kind) or errors.also(kind, cause, self.home)
 
 
+_plain: Final[tuple[type[errors.CallFailed], ...]] = (
+    errors.Unavailable,
+    errors.ServerError,
+    errors.RateLimited,
+    errors.NotSent,
+)
 _no_timeout: Final[dict[str, float | None]] = dict.fromkeys(("connect", "read", "write", "pool"))
 
 
 class Way:
-    """What one transport knows. A call of every day goes the short way: its first attempt is made without keeping books
-    on it, which are opened when it fails."""
+    """What a transport of ours knows. A call of every day goes the short way: its first attempt is made without keeping
+    books on it, which are opened when it fails."""
 
-    def __init__(
-        self, library: Library, inner: Any, policy: Policy | None, hooks: Sequence[Hook], raises: bool
-    ) -> None:
-        self.library, self.inner, self.raises = library, inner, raises
+    library: ClassVar[Library]
+
+    def __init__(self, inner: Any, policy: Policy | None, hooks: Sequence[Hook], raises: bool) -> None:
+        self.inner, self.raises = inner, raises
         self.policy, self.hooks = policy or Policy(), tuple(hooks)
-        self.punctual = make_punctual(inner)
+        self.punctual = make_punctual(inner, self.library.module.ConnectTimeout)
         # a time-out that somebody has set is told to the server
         self._short = self.punctual and self.policy.attempts_max > 1 and self.policy.attempt_s == limits.attempt_s
 
-    def short(self, request: Any, began: float) -> Origin | None:
+    def _origin_on_short_way(self, request: Any, began: float, ends: float) -> Origin | None:
         """The origin of a call that can go the short way. Its request is made ready."""
-        outer = scope.get()
-        if not self._short or not switches.usual or outer.retried or outer.deadline - began < limits.attempt_s:
+        if ends - began < limits.attempt_s or not switches.usual:
             return None
         extensions = request.extensions
         timeout = extensions.get("timeout") or _no_timeout
@@ -79,9 +87,11 @@ class Way:
 
 
 class BlockingWay(Way):
-    def handle(self, request: Any) -> Any:
-        began = time.monotonic()
-        origin = self.short(request, began)
+    def handle_request(self, request: Any) -> Any:
+        began, outer = monotonic(), scope.get()
+        origin = None
+        if self._short and not outer.retried:
+            origin = self._origin_on_short_way(request, began, outer.deadline)
         if origin is None:
             call = BlockingCall(self, request)
             return exchange(call.course(), call, self.raises)
@@ -92,9 +102,9 @@ class BlockingWay(Way):
             status = response.status_code
             if status < 500 and status != 429:
                 if whole_key in request.extensions:
-                    until.set(scope.get().deadline)
-                    read_whole(response, self.library, punctual=True)
-                origin.succeeded(time.monotonic())
+                    until.set(min(outer.deadline, began + self.policy.call_s))
+                    read_whole(response, began)
+                origin.succeeded(monotonic())
                 return response
             call = BlockingCall(self, request, First(response))
         except Exception as error:
@@ -105,9 +115,11 @@ class BlockingWay(Way):
 
 
 class AsyncWay(Way):
-    async def handle(self, request: Any) -> Any:
-        began = time.monotonic()
-        origin = self.short(request, began)
+    async def handle_async_request(self, request: Any) -> Any:
+        began, outer = monotonic(), scope.get()
+        origin = None
+        if self._short and not outer.retried:
+            origin = self._origin_on_short_way(request, began, outer.deadline)
         if origin is None:
             call = AsyncCall(self, request)
             return await exchange_async(call.course(), call, self.raises)
@@ -118,9 +130,9 @@ class AsyncWay(Way):
             status = response.status_code
             if status < 500 and status != 429:
                 if whole_key in request.extensions:
-                    until.set(scope.get().deadline)
-                    await read_whole_async(response, self.library)
-                origin.succeeded(time.monotonic())
+                    until.set(min(outer.deadline, began + self.policy.call_s))
+                    await read_whole_async(response, began)
+                origin.succeeded(monotonic())
                 return response
             call = AsyncCall(self, request, First(response))
         except Exception as error:
@@ -190,7 +202,7 @@ class Call:
             self.request.headers[deadline_header] = str(int(seconds * 1000))
         for value in self.timeout.values():
             if value is None or value > seconds:
-                timeout = {name: _at_most(self.timeout.get(name), seconds) for name in self.timeout}
+                timeout = {name: _shorter(self.timeout.get(name), seconds) for name in self.timeout}
                 self.request.extensions = {**self.extensions, "timeout": timeout}
                 break
         return seconds
@@ -253,12 +265,22 @@ class BlockingCall(Call):
             response = self.made() or self.inner.handle_request(self.request)
             if self.failed_status(response):
                 self._read_error(response)
+                response.elapsed = timedelta(seconds=monotonic() - course.began)
             elif self.extensions.get(whole_key):
                 until.set(course.deadline)
-                read_whole(response, self.library, self.way.punctual)
+                self._read_whole(response, course)
         finally:
             until.reset(token)
         return response
+
+    def _read_whole(self, response: Any, course: Course) -> None:
+        if not self.way.punctual:
+            stream = response.stream
+            try:
+                self.keep(response, list(_until_limit(stream, self.library)))
+            finally:
+                stream.close()
+        read_whole(response, course.began)
 
     def _read_error(self, response: Any) -> None:
         """What comes of an error's body, within bounds, is kept though the rest be missing."""
@@ -286,17 +308,18 @@ class AsyncCall(Call):
                 response = self.made() or await self.inner.handle_async_request(self.request)
             if self.failed_status(response):
                 await self._read_error(response, course.attempt_ends)
+                response.elapsed = timedelta(seconds=monotonic() - course.began)
             elif self.extensions.get(whole_key):
                 until.set(course.deadline)
                 async with self._timeout(course.deadline):
-                    await read_whole_async(response, self.library)
+                    await read_whole_async(response, course.began)
         finally:
             until.reset(token)
         return response
 
     def _timeout(self, ends: float) -> Any:
-        """A timer, where the sockets below are not ours to shape. It runs on asyncio."""
-        return contextlib.nullcontext() if self.way.punctual else asyncio.timeout(ends - time.monotonic())
+        """A timer, where the sockets below are not ours to shape."""
+        return contextlib.nullcontext() if self.way.punctual else at_most(ends - monotonic())
 
     async def _read_error(self, response: Any, ends: float) -> None:
         chunks: list[bytes] = []
@@ -318,23 +341,21 @@ class AsyncCall(Call):
                 return
 
 
-def read_whole(response: Any, library: Library, punctual: bool) -> None:
-    """The body that has been read takes the place of the one on the wire."""
-    stream = response.stream
+def read_whole(response: Any, began: float) -> None:
+    """The library reads and keeps it; that the time it took is known is the part of its client that is not reached."""
     try:
-        chunks = list(stream if punctual else _until_limit(stream, library))
+        response.read()
     finally:
-        stream.close()
-    response.stream = library.module.ByteStream(b"".join(chunks))
+        response.close()
+    response.elapsed = timedelta(seconds=monotonic() - began)
 
 
-async def read_whole_async(response: Any, library: Library) -> None:
-    stream = response.stream
+async def read_whole_async(response: Any, began: float) -> None:
     try:
-        chunks = [chunk async for chunk in stream]
+        await response.aread()
     finally:
-        await stream.aclose()
-    response.stream = library.module.ByteStream(b"".join(chunks))
+        await response.aclose()
+    response.elapsed = timedelta(seconds=monotonic() - began)
 
 
 def _origin_of(url: Any) -> Origin:
@@ -342,7 +363,7 @@ def _origin_of(url: Any) -> Origin:
     return origin(f"{url.scheme}://{url.host}" if port is None else f"{url.scheme}://{url.host}:{port}")
 
 
-def _at_most(timeout: float | None, seconds: float) -> float:
+def _shorter(timeout: float | None, seconds: float) -> float:
     return seconds if timeout is None else min(timeout, seconds)
 
 

@@ -9,9 +9,11 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from fivehundred import limits
+from fivehundred.client.connecting import in_time
 from fivehundred.client.course import Course
 from fivehundred.client.errors import CallFailed, Facts, class_for
 from fivehundred.client.exchange import exchange
@@ -69,6 +71,8 @@ class _Wire:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=course.attempt_s)
         connection.response_class = ClampedResponse
+        connecting: Any = connection  # http.client's own place for another way to connect
+        connecting._create_connection = _create_connection
         headers = {"Accept": "application/problem+json, */*;q=0.9", "User-Agent": "fivehundred-get"}
         headers[deadline_header] = str(int(course.attempt_s * 1000))
         if course.retries:
@@ -106,6 +110,10 @@ class _Wire:
 
     def error(self, facts: Facts, answer: Answer | None, cause: Exception | None) -> CallFailed:
         return class_for(facts)(facts, answer)
+
+
+def _create_connection(address: tuple[str, int], timeout: float, source: Any = None) -> socket.socket:
+    return in_time(address[0], timeout, lambda: socket.create_connection(address, timeout, source))
 
 
 def _received(response: http.client.HTTPResponse) -> Answer:

@@ -18,6 +18,7 @@ import requests
 
 from fivehundred import limits
 from fivehundred.client import errors
+from fivehundred.client.connecting import ConnectTookTooLong, in_time
 from fivehundred.client.course import Course
 from fivehundred.client.exchange import exchange
 from fivehundred.client.hooks import Hook
@@ -27,7 +28,7 @@ from fivehundred.client.policy import Outcome, Policy, idempotent_methods
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import attempt_header, deadline_header, scope, within
-from fivehundred.client.sockets import ClampedResponse, clamp, until
+from fivehundred.client.sockets import ClampedResponse, clamp, left_s, until
 from fivehundred.client.switches import switches
 
 __all__ = ["Adapter", "NotSent", "Policy", "RateLimited", "ServerError", "Session", "Unavailable"]
@@ -431,7 +432,18 @@ class _Punctual:
     """For a connection of http.client: once it is connected, what it reads ends in time."""
 
     sock: Any
+    host: str
+    timeout: Any
     response_class: Any
+
+    def _new_conn(self) -> Any:
+        """The way of urllib3's own subclasses (SOCKS) to connect otherwise."""
+        new: Any = super()._new_conn  # type: ignore[misc]  # of the class beside this one
+        seconds = left_s(self.timeout if isinstance(self.timeout, (int, float)) else None)
+        try:
+            return in_time(self.host, seconds, new)
+        except ConnectTookTooLong as error:
+            raise _adapters.ConnectTimeoutError(self, str(error)) from None
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]  # of the class beside this one
