@@ -87,7 +87,8 @@ def missing(request: Request, what: str = "") -> Response:
         "Retention may have removed it, or it belongs to another Console. "
         "Paste a reference into the search box to find an event."
     )
-    return problem(request, 404, "Not found", f"{what or 'There is no such page.'} {hint}".strip())
+    what = f"{what[:1].upper()}{what[1:].rstrip('.')}." if what else "There is no such page."
+    return problem(request, 404, "Not found", f"{what} {hint}")
 
 
 def problem(request: Request, status: int, title: str, text: str) -> Response:

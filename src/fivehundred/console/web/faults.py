@@ -19,14 +19,12 @@ from fivehundred import limits
 from fivehundred.console.site import Site
 from fivehundred.console.store import reading
 from fivehundred.console.store.base import (
-    EventSummary,
     Fault,
     FaultDetail,
     FaultState,
     NotFound,
     Order,
     Store,
-    StoredEvent,
 )
 from fivehundred.console.store.triage import Triage, Triaged
 from fivehundred.console.store.views import Views
@@ -34,7 +32,9 @@ from fivehundred.console.web import copies, edge, render, search, triage
 from fivehundred.console.web.actor import actor, owners, seen_projects
 from fivehundred.console.web.context import context_of
 from fivehundred.console.web.grouping import grouping_of
+from fivehundred.console.web.kept import newest
 from fivehundred.console.web.suggest import suggestions
+from fivehundred.console.web.trackers import links_of
 from fivehundred.console.web.view import event_view
 
 order_names: dict[Order, str] = {
@@ -127,6 +127,7 @@ class Faults:
         stored = newest(store, detail)
         recent, _ = store.events(fault.id, project=None, cursor="", limit=8)
         projects = {p.id: p.name for p in store.projects()}
+        links, trackers = links_of(self._site, fault.id)
         acts = triage.acts_on(
             fault.state, release=desk.newest_release(fault.project), owners=owners(store.database), who=who
         )
@@ -146,6 +147,8 @@ class Faults:
             "marks": _marks(detail),
             "context": context_of(self._site, detail),
             "grouping": grouping_of(self._site, detail),
+            "links": links,
+            "trackers": trackers,
             "project": projects.get(fault.project, fault.project),
             "acts": acts,
             "link": f"{self._site.public_url}/faults/{fault.id}",
@@ -169,23 +172,6 @@ class Faults:
         older = f"/faults/{fault.id}/events?{urlencode({'cursor': after})}" if after else ""
         values = {"nav": "faults", "line": "", "fault": fault, "events": events, "older": older, "cursor": cursor}
         return render.page(request, "events.html", values)
-
-
-def newest(store: Store, detail: FaultDetail) -> StoredEvent | None:
-    """The newest event whose payload is kept; None when all of them are only counted."""
-    try:
-        stored = store.event(detail.fault.last_event_id, project=detail.fault.project)
-        if stored.summary.kept:
-            return stored
-    except NotFound:
-        pass  # counted only: the next newest will do
-    recent, _ = store.events(detail.fault.id, project=None, cursor="", limit=limits.rows_max)
-    return _first_kept(store, recent)
-
-
-def _first_kept(store: Store, recent: Sequence[EventSummary]) -> StoredEvent | None:
-    kept = next((e for e in recent if e.kept), None)
-    return store.event(kept.event_id, project=kept.project) if kept else None
 
 
 def _jump(store: Store, line: str) -> str:

@@ -15,7 +15,8 @@ from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.trackers import IssueLink, Tracker, Trackers
 from fivehundred.console.vault import CannotOpen
-from fivehundred.console.web import copies, edge, faults, render
+from fivehundred.console.web import copies, edge, render
+from fivehundred.console.web.kept import newest
 
 
 def routes(site: Site) -> list[Route]:
@@ -85,7 +86,7 @@ class TrackerPages:
         kind = next(k for k in kinds if k == row.kind)
         detail = store.fault(fault, now=now)
         title = f"{detail.fault.title}: {detail.fault.message}" if detail.fault.message else detail.fault.title
-        markdown = copies.markdown(detail, faults.newest(store, detail), self._site.public_url)
+        markdown = copies.markdown(detail, newest(store, detail), self._site.public_url)
         issues = Issues(kind, row.url, row.target, row.account, self._site.vault.open(row.sealed))
         made = issues.create(title, markdown)
         self._desk().link(fault, row.id, made.title, made.url, by="Console", now=now)
