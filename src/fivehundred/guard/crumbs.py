@@ -28,11 +28,20 @@ def collected(r: Renderer) -> list[Breadcrumb]:
         me, since = threading.get_ident(), time.time() - _seconds_without_request
         crumbs = [c for c in _elsewhere.copy() if c.thread == me and c.at >= since]
     else:
-        crumbs = list(flight.crumbs.copy())
+        crumbs = list(flight.crumbs or ())
     return [_breadcrumb(c, r) for c in crumbs[-limits.crumbs_max :]]
 
 
 _seconds_without_request: Final = 60
+
+
+def last_of(logger: str, word: str, name: str) -> tuple[float, str]:
+    """When a library's own thread last logged ``word`` about ``name``, and what; (0, "") when it did not."""
+    for crumb in reversed(_elsewhere.copy()):
+        told = isinstance(crumb.message, str) and word in crumb.message
+        if crumb.logger == logger and told and isinstance(crumb.args, tuple) and name in crumb.args:
+            return crumb.at, scrub.scrub_text(_formatted(crumb, Renderer()))
+    return 0.0, ""
 
 
 def _breadcrumb(c: Crumb, r: Renderer) -> Breadcrumb:
@@ -68,7 +77,7 @@ def install() -> None:
         logging.setLogRecordFactory(_Factory(logging.getLogRecordFactory()))
 
 
-__all__ = ["begin", "collected", "install"]
+__all__ = ["begin", "collected", "install", "last_of"]
 
 
 class _Factory:
@@ -84,10 +93,7 @@ class _Factory:
             if flight is None:
                 _elsewhere.append(crumb)
             else:
-                ring = flight.crumbs
-                ring.append(crumb)
-                if len(ring) >= 2 * limits.crumbs_max:
-                    del ring[: -limits.crumbs_max]
+                flight.logged(crumb)
         return record
 
 
@@ -102,12 +108,24 @@ def _plain_args(args: object) -> object:
     return _plain(args)
 
 
+def _said(exc: object) -> str | None:
+    """The message of an exception that was logged, where it is a text of its own; its ``__str__`` is not run."""
+    args = _args_of(exc)
+    return args[0] if len(args) == 1 and type(args[0]) is str else None
+
+
+_args_of: Final = BaseException.args.__get__  # type: ignore[attr-defined]
+
+
 def _plain(value: object) -> object:
     kind = type(value)
     if kind is int or kind is float or kind is bool or value is None:
         return value
     if kind is str:
         return value[: limits.crumb_chars_max]  # type: ignore[index]
+    said = _said(value) if issubclass(kind, BaseException) else None
+    if said is not None:
+        return said[: limits.crumb_chars_max]
     r = Renderer()
     r.nodes_left = 30
     rendered = r.value(value, 1)

@@ -11,6 +11,7 @@ import time
 from typing import Any, Final
 
 from fivehundred.event import Json, clean
+from fivehundred.guard import crumbs
 
 
 class Pools:
@@ -86,6 +87,8 @@ def _psycopg(pool: Any) -> dict[str, Json]:
         return {}
     stats = pool.get_stats()
     size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+    # it connects in threads of its own: why it cannot is only logged, and the count does not say when
+    at, said = crumbs.last_of("psycopg.pool", "error connecting", getattr(pool, "name", ""))
     return {
         "checked_out": size - idle,
         "size": stats.get("pool_max", size),
@@ -93,6 +96,8 @@ def _psycopg(pool: Any) -> dict[str, Json]:
         "waiting": stats.get("requests_waiting", 0),
         # a pool that waits for a server that is down looks full: connections that are being opened count as taken
         "connect_errors": stats.get("connections_errors", 0),
+        "connect_error": said or None,
+        "connect_error_at": at or None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fivehundred.diagnosis.model import Fact, Strength
 from fivehundred.diagnosis.told.base import plain
@@ -87,23 +87,46 @@ def database_probe_down(case: Case) -> Facts:
         yield from _probe_facts(case, ("refused", "timeout"), "does not answer our probe either")
         if any(one.named("PoolTimeout") for one in case.raised):
             yield from pool_cannot_connect(case)
+            yield from pool_could_not_connect(case)
 
 
 def pool_cannot_connect(case: Case) -> Facts:
-    """psycopg's pool connects in the background: it counts and logs that it cannot."""
+    """psycopg's pool connects in the background, and logs there that it cannot: shortly before, not once."""
+    for number, pool in enumerate(_dicts(case.ours.get("pools"))):
+        at, said = _number(pool.get("connect_error_at")), pool.get("connect_error")
+        if at is not None and isinstance(said, str) and case.event.timestamp - at <= _connect_error_near_s:
+            name, source = str(pool.get("name") or "pool")[:100], f"contexts.fivehundred.pools[{number}]"
+            text = f"the pool {name} cannot connect: {_reason(said)}"
+            yield Fact("pool", name, "connect_error", "decisive", source, text, at, True)
+            return
+    for crumb in reversed(case.event.breadcrumbs[-20:]):
+        near = case.event.timestamp - (crumb.timestamp or case.event.timestamp) <= _connect_error_near_s
+        if near and crumb.category.startswith("psycopg.pool") and "error connecting" in crumb.message:
+            text = f"the pool logged that it cannot connect: {_reason(crumb.message)}"
+            source = "breadcrumbs"
+            yield Fact(
+                "breadcrumb", "psycopg.pool", "error connecting", "decisive", source, text, crumb.timestamp, True
+            )
+            return
+
+
+_connect_error_near_s: Final = 180  # psycopg's pool doubles its waits between attempts up to about that
+
+
+def _reason(logged: str) -> str:
+    """ "error connecting in 'pool-1': connection failed: ... Connection refused" without what every one begins with."""
+    return plain(logged.partition(": ")[2] or logged, 160)
+
+
+def pool_could_not_connect(case: Case) -> Facts:
+    """It counts failed attempts, of this outage or of an old one: a count alone does not say when."""
     for number, pool in enumerate(_dicts(case.ours.get("pools"))):
         errors = _number(pool.get("connect_errors"))
         if errors:
             name = str(pool.get("name") or "pool")[:100]
             text = f"the pool {name} failed to connect {errors:.0f} times"
             source = f"contexts.fivehundred.pools[{number}]"
-            yield Fact("pool", name, "connect_errors", "decisive", source, text, None, True)
-            return
-    for crumb in reversed(case.event.breadcrumbs[-20:]):
-        if crumb.category.startswith("psycopg.pool") and "error connecting" in crumb.message:
-            said = plain(crumb.message.partition(": ")[2] or crumb.message, 120)
-            yield Fact("breadcrumb", "psycopg.pool", "error connecting", "decisive", "breadcrumbs",
-                       f"the pool logged that it cannot connect: {said}", crumb.timestamp, True)  # fmt: skip
+            yield Fact("pool", name, "connect_errors", "strong", source, text, None, True)
             return
 
 
@@ -256,6 +279,8 @@ def pool_probe_down(case: Case) -> Facts:
         return
     yield from probe_not_ready(case)
     yield from pool_cannot_connect(case)
+    if not any(True for _ in pool_leaks(case)):
+        yield from pool_could_not_connect(case)
 
 
 def connection_was_made(case: Case) -> Facts:
