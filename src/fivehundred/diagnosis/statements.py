@@ -11,7 +11,7 @@ from fivehundred.diagnosis.frames import application, before
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
-    from fivehundred.event import Frame
+    from fivehundred.event import Frame, Json
 
 _begins: Final = (
     r"\s*(?:--[^\n]*\n\s*)*(?:select|insert|update|delete|with|merge|replace|call|exec|create|alter|drop)\b"
@@ -43,9 +43,8 @@ def of(case: Case) -> Iterator[tuple[str, str]]:
         found = re.search(r"\[SQL: (.*?)\](?:\n\[parameters|\n\(Background|\Z|\n)", text, re.DOTALL)
         if found:
             yield f"exception[{one.number}].value", found[1]
-    entries = case.ours.get("sql")
-    for number, entry in enumerate(entries[-5:] if isinstance(entries, list) else []):
-        statement = entry.get("statement") if isinstance(entry, dict) else None
+    for number, entry in sent(case):
+        statement = entry.get("statement")
         if isinstance(statement, str):
             yield f"contexts.fivehundred.sql[{number}]", statement[: limits.statement_chars_max]
     for one in case.raised:
@@ -54,6 +53,20 @@ def of(case: Case) -> Iterator[tuple[str, str]]:
             yield f"exception[{one.number}].value", found[1].strip(".")
     yield from _variables(case)
     yield from _crumbs(case)
+
+
+def sent(case: Case) -> list[tuple[int, dict[str, Json]]]:
+    """The last statements of the request with their place in the list: one that failed first, then the latest.
+
+    Most of the list went well; only where none is known to have failed is the latest one the best guess.
+    """
+    entries = case.ours.get("sql")
+    numbered = list(enumerate(entries))[-_statements_looked_at:] if isinstance(entries, list) else []
+    found = [(number, entry) for number, entry in reversed(numbered) if isinstance(entry, dict)]
+    return sorted(found, key=lambda one: not one[1].get("error"))
+
+
+_statements_looked_at: Final = 5
 
 
 def _variables(case: Case) -> Iterator[tuple[str, str]]:

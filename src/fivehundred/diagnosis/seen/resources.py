@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from fivehundred.diagnosis import statements
 from fivehundred.diagnosis.frames import application, root
 from fivehundred.diagnosis.model import Fact, Strength
 from fivehundred.event import Json
@@ -294,16 +295,15 @@ def stack_of_worker(case: Case) -> Facts:
 
 def statement_time(case: Case) -> Facts:
     """The statement ran long, or the server names its time-out."""
-    statements = case.ours.get("sql")
-    for entry in statements[-5:] if isinstance(statements, list) else []:
-        ms = entry.get("ms") if isinstance(entry, dict) else None
+    for number, entry in statements.sent(case)[:1]:
+        ms = entry.get("ms")
         if isinstance(ms, int | float) and not isinstance(ms, bool) and ms >= 100:
             yield Fact(
                 "sql",
                 "duration",
                 f"{ms:.0f}",
                 "strong",
-                "contexts.fivehundred.sql",
+                f"contexts.fivehundred.sql[{number}]",
                 f"the statement ran for {ms:.0f} ms",
             )
             return
