@@ -202,7 +202,32 @@ def _(stage: Stage) -> None:
         with engine.connect() as connection:
             return {"n": connection.execute(text("SELECT 1")).scalar()}
 
-    with engine.connect(), engine.connect():
+    with stage.held(engine.connect, 2):
+        stage.get(report)
+
+
+@scenario(
+    "db-005 connections that no request holds",
+    "bug",
+    "clears",
+    "out while . other requests",
+    "overload",
+    "database",
+    needs="pg",
+    ways=("guard-wsgi", "guard-asgi"),
+)
+def _(stage: Stage) -> None:
+    engine = engine_of(stage, postgres(), pool_timeout=0.2)
+    kept = []
+
+    def report(request: Any) -> Any:
+        connection = engine.connect()
+        kept.append(connection)
+        stage.exits.callback(connection.close)
+        return {"n": connection.execute(text("SELECT 1 / :by"), {"by": len(kept) - 1}).scalar()}
+
+    stage.wanted = "report"
+    for _ in range(3):
         stage.get(report)
 
 

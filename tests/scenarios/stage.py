@@ -12,9 +12,11 @@ import json as jsons
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from threading import Barrier, Thread
+from threading import Event as Signal
 from types import TracebackType
 from typing import Any
 
@@ -100,6 +102,28 @@ class Stage:
         play = self._starlette if self.way == "guard-asgi" else self._flask
         self.status = play(view, method, path, body, sent)
         return self.status
+
+    @contextmanager
+    def held(self, take: Callable[[], AbstractContextManager[object]], requests: int) -> Iterator[None]:
+        """While it is open, that many slow requests are in flight, each of which has taken one."""
+        taken, done = Barrier(requests + 1), Signal()
+
+        def slow_report(_: Any) -> Any:
+            with take():
+                taken.wait(10)
+                done.wait(10)
+            return {}
+
+        threads = [Thread(target=self.get, args=(slow_report,)) for _ in range(requests)]
+        for thread in threads:
+            thread.start()
+        taken.wait(10)
+        try:
+            yield
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join(10)
 
     # ---- the applications ----
 

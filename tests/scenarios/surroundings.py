@@ -428,7 +428,7 @@ def _(stage: Stage) -> None:
         with engine.connect() as connection:
             return {"n": connection.execute(sqlalchemy.text("SELECT 1")).scalar()}
 
-    with engine.connect(), engine.connect():
+    with stage.held(engine.connect, 2):
         stage.get(report)
 
 
