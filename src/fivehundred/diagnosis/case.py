@@ -138,8 +138,8 @@ _wrapped = re.compile(r"\(([A-Za-z_][\w.]{2,100})\) ")
 
 def _class_names(item: ExceptionItem, data: dict[str, Json], text: str) -> list[tuple[str, str]]:
     names = [(item.module, item.type.rpartition(".")[2])] if item.type else []
-    if "." in item.type and not item.module:  # other languages put the package into the type
-        names = [(item.type.rpartition(".")[0], item.type.rpartition(".")[2])]
+    if "." in item.type and not item.module:  # other languages put the package into the type; Go points at it
+        names = [(item.type.rpartition(".")[0].lstrip("*&"), item.type.rpartition(".")[2])]
     if "::" in item.type:
         names = [(item.type.rpartition("::")[0].replace("::", "."), item.type.rpartition("::")[2])]
     mro = data.get("mro")
@@ -200,17 +200,21 @@ def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
             return _errno_name(number, one)
     found = _errno_text.search(one.text)
     if found:
-        return _errno_name(int(found[1]), one)
+        return _errno_name(int(found[1] or found[2]), one)
     named = _errno_word.search(one.text) or _errno_word.search(item.type)
     if named and named[1] in _errno_names:
         return named[1]
-    spoken = one.text.startswith(_go_network)  # Go says what it did and to whom, and then the system's words
+    # Go says what it did and to whom, and then the system's words; .NET and Ruby begin with these
+    spoken = one.text.startswith(_go_network)
     if spoken or one.named("OperationalError", "ConnectionError", "InterfaceError"):  # drivers in C keep the text alone
         return next((code for words, code in _strerror.items() if words in one.text), "")
     return ""
 
 
-_go_network: Final = ("dial ", "read tcp", "write tcp", "lookup ")
+_go_network: Final = (
+    *("dial ", "read tcp", "write tcp", "lookup "),
+    *("Connection refused", "No route to host", "Network is unreachable", "Connection timed out"),
+)
 _strerror: Final = {
     "onnection refused": "ECONNREFUSED",
     "o route to host": "EHOSTUNREACH",
@@ -219,7 +223,10 @@ _strerror: Final = {
 }
 
 
-_errno_text = re.compile(r"\[Errno (-?\d{1,4})\]")
+# "[Errno 111] ...", or an error of the system as it prints itself inside of another one: "ConnectionResetError(104, "
+_errno_text = re.compile(
+    r"\[Errno (-?\d{1,4})\]|\b(?:Connection\w{0,20}Error|BrokenPipeError|OSError|gaierror)\((-?\d{1,3}), "
+)
 _errno_word = re.compile(r"\b(E[A-Z]{3,14})\b")
 _errno_names: Final = frozenset(errnos.errorcode.values())
 _resolver: Final = {-2: "EAI_NONAME", -3: "EAI_AGAIN", -4: "EAI_FAIL", -5: "EAI_NODATA", -9: "EAI_ADDRFAMILY"}
@@ -390,11 +397,15 @@ _replies: Final = (
     re.compile(r"StatusCode\.([A-Z_]+)"),
     re.compile(r"too many ([45]\d\d) error responses"),
     re.compile(r"[Ss]tatus code:? ([45]\d\d)\b"),
+    re.compile(r"^\(([45]\d\d)\)\nReason: "),
 )
 
 
-# Clients of many services begin their message with the status; so do the frameworks that answer with one themselves.
-_begins_with_status: Final = re.compile(r"(?:Error:? )?(401|403|429)(?::|,| -)? +[A-Z]")
+# Clients of many services begin their message with the status; so do the frameworks that answer with one themselves,
+# and sentences that happen to begin with that number. Its name beside it, or a client's class, makes it an answer.
+_begins_with_status: Final = re.compile(
+    r"(?:Error:? )?(401|403|429)(?::|,| -)? +(Unauthori[sz]ed|Forbidden|Too Many Requests)?"
+)
 _answering: Final = frozenset(
     ("werkzeug", "starlette", "fastapi", "django", "rest_framework", "flask", "aiohttp", "tornado", "sanic", "falcon")
 )
@@ -406,9 +417,13 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
         code = str(one.code)
     if not (code and index.by_reply(code)):
         code = next((found[1] for pattern in _replies if (found := pattern.search(one.text))), "")
+        if not code and "smtplib" in one.roots and _smtp_later.search(one.text):
+            code = "SMTP 4"
+    if code == "UNAVAILABLE" and "ailed to connect" in one.text:
+        return  # gRPC says the same of a server that is busy and of none
     rule = index.by_reply(code) if code else None
     if rule is None and one.roots.isdisjoint(_answering) and (begins := _begins_with_status.match(one.text)):
-        rule = index.by_reply(begins[1])
+        rule = index.by_reply(begins[1]) if begins[2] or "http" in case.products else None
         if rule:
             who = case.address or "another service"
             yield (
@@ -420,6 +435,9 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
         who = case.address or "another service"
         text = f"{who} answered {code}"
         yield rule, Fact("reply", case.address, code, "decisive", f"{source}.value", text)
+
+
+_smtp_later: Final = re.compile(r"\(4\d\d, b['\"]")
 
 
 _soft: Final = frozenset(

@@ -23,6 +23,9 @@ products: Final[dict[str, str]] = {
     "pg8000": "postgresql",
     "aiopg": "postgresql",
     "PG": "postgresql",
+    "pq": "postgresql",
+    "pgx": "postgresql",
+    "pgconn": "postgresql",
     "pymysql": "mysql",
     "MySQLdb": "mysql",
     "mysql": "mysql",
@@ -43,11 +46,15 @@ products: Final[dict[str, str]] = {
     "aiormq": "amqp",
     "kafka": "kafka",
     "aiokafka": "kafka",
+    "confluent_kafka": "kafka",
+    "cimpl": "kafka",
+    "sarama": "kafka",
     "pymemcache": "memcached",
     "elasticsearch": "elasticsearch",
     "opensearchpy": "elasticsearch",
     "elastic_transport": "elasticsearch",
     "cassandra": "cassandra",
+    "gocql": "cassandra",
     "clickhouse_connect": "clickhouse",
     "neo4j": "neo4j",
     "oracledb": "oracle",
@@ -64,6 +71,8 @@ products: Final[dict[str, str]] = {
     "botocore": "http",
     "boto3": "http",
     "grpc": "http",
+    "kubernetes": "http",
+    "dns": "dns",
     "niquests": "http",
     "smtplib": "http",
     "ftplib": "http",
@@ -96,6 +105,15 @@ product_beginnings: Final[dict[str, str]] = {
     "com.rabbitmq": "amqp",
     "RabbitMQ.Client": "amqp",
     "org.apache.kafka": "kafka",
+    "com.datastax": "cassandra",
+    "org.elasticsearch": "elasticsearch",
+    "co.elastic": "elasticsearch",
+    "Microsoft.Data.SqlClient": "sqlserver",
+    "System.Data.SqlClient": "sqlserver",
+    "com.microsoft.sqlserver": "sqlserver",
+    "System.Net.Http": "http",
+    "org.springframework.web.client": "http",
+    "io.grpc": "http",
     "okhttp3": "http",
     "feign": "http",
     "java.net.http": "http",
@@ -118,6 +136,7 @@ labels: Final[dict[str, str]] = {
     "neo4j": "Neo4j",
     "oracle": "Oracle",
     "odbc": "the ODBC source",
+    "sqlserver": "SQL Server",
 }
 # Well-known ports, for plain socket errors without a driver's class or frame.
 port_products: Final[dict[int, str]] = {
@@ -140,7 +159,7 @@ port_products: Final[dict[int, str]] = {
 def peer_of(product: str) -> Peer:
     if not product:
         return ""
-    return "http" if product == "http" else "database"
+    return "http" if product == "http" else "other" if product == "dns" else "database"
 
 
 def product_of(module: str) -> str:

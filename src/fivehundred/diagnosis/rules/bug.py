@@ -110,6 +110,18 @@ race = Rule(
         "|This session is provisioning a new connection; concurrent operations are not permitted",
         "|ConcurrentModificationException",
         "|concurrent map",
+        "|the object has been modified; please apply your changes",
+        "|Collection was modified",
+    ),
+    classes=(
+        ".ConcurrentModificationException",
+        ".OptimisticLockException",
+        ".OptimisticLockingFailureException",
+        ".ObjectOptimisticLockingFailureException",
+        ".StaleObjectStateException",
+        ".StaleObjectError",
+        ".StaleDataError",
+        ".DbUpdateConcurrencyException",
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
-from fivehundred.diagnosis.seen import inputs, past, peers, places, resources
+from fivehundred.diagnosis.seen import inputs, past, peers, places, resources, said
 from fivehundred.diagnosis.told import peers as told
 
 _postgres = "PostgreSQL documentation, appendix A (error codes)"
@@ -127,9 +127,14 @@ schema = Rule(
     tell=told.schema,
     source=f"{_postgres}, 42P01, 42703, 3F000; MySQL 1054, 1146; SQLite 'no such table'",
     told_apart="a misspelt name in one statement: that fails in every release and from the first day",
-    sqlstates=("42P01", "42703", "42704", "42883", "3F000", "42P07", "42701"),
+    sqlstates=("42P01", "42703", "42704", "42883", "3F000", "42P07", "42701", "42S"),
     mysql=(1054, 1146, 1305, 1072, 1091, 1050, 1060, 1051),
-    classes=("django.AmbiguityError", "alembic.CommandError", "django.InconsistentMigrationHistory"),
+    classes=(
+        "django.AmbiguityError",
+        "alembic.CommandError",
+        "django.InconsistentMigrationHistory",
+        ".PendingMigrationError",
+    ),
     texts=(
         "sqlite|no such table",
         "sqlite|no such column",
@@ -137,7 +142,13 @@ schema = Rule(
         "sqlite|no such index",
         "|Can't locate revision identified by",
         "|You have unapplied migration",
+        "elasticsearch|index_not_found_exception",
+        "sqlserver|Invalid object name",
+        "sqlserver|Invalid column name",
+        "oracle|ORA-00942",
+        "oracle|ORA-00904",
     ),
+    when=said.schema_said,
     confirms=places.schema_confirmed,
     vetoes=(
         Veto("a schema that lags behind", inputs.name_came_from_request),
@@ -179,6 +190,8 @@ stale = Rule(
         "asyncpg.ConnectionDoesNotExistError",
         "asyncpg.InterfaceError:connection is closed",
         "pymongo.AutoReconnect",
+        "pika.StreamLostError",
+        "pika.ConnectionWrongStateError",
     ),
     errnos=("ECONNRESET", "EPIPE", "ECONNABORTED", "ESHUTDOWN", "ENOTCONN"),
     peer="database",
@@ -296,6 +309,10 @@ slow = Rule(
         "pymongo.WTimeoutError",
         "elasticsearch.ConnectionTimeout",
         "elastic_transport.ConnectionTimeout",
+        "kafka.KafkaTimeoutError",
+        "aiokafka.KafkaTimeoutError",
+        "aiokafka.RequestTimedOutError",
+        "cassandra.OperationTimedOut",
     ),
     texts=(
         "postgresql|timeout expired",
@@ -305,6 +322,10 @@ slow = Rule(
         "redis|Timeout connecting to",
         "mysql|timed out",
         "mongodb|timed out",
+        "kafka|_TIMED_OUT",
+        "kafka|_MSG_TIMED_OUT",
+        "kafka|_ALL_BROKERS_DOWN",
+        "kafka|Failed to update metadata",
     ),
     peer="database",
     status=503,

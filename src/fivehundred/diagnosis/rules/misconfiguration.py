@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
-from fivehundred.diagnosis.seen import attacks, inputs, past, peers, places, resources
+from fivehundred.diagnosis.seen import attacks, inputs, past, peers, places, resources, said
 from fivehundred.diagnosis.told import peers as told
 from fivehundred.diagnosis.told import surroundings
 
@@ -120,11 +120,15 @@ no_database = Rule(
     source=f"{_postgres}, class 3D; MySQL 1049; AMQP 404; S3 NoSuchBucket",
     sqlstates=("3D",),
     mysql=(1049, 1046),
-    classes=("amqp.NotFound", "redis.DatabaseIndexError"),
+    classes=("amqp.NotFound", "redis.DatabaseIndexError", "kafka.UnknownTopicOrPartitionError"),
     texts=(
         'postgresql|FATAL:  database "',
         "mysql|Unknown database",
         "amqp|NOT_FOUND",
+        "amqp|PRECONDITION_FAILED - inequivalent arg",
+        "kafka|UNKNOWN_TOPIC",
+        "kafka|Unknown topic or partition",
+        "sqlserver|Cannot open database",
         "redis|DB index is out of range",
         "|NoSuchBucket",
     ),
@@ -231,6 +235,9 @@ missing_module = Rule(
         ".NoClassDefFoundError",
         ".ClassNotFoundException",
         ".LoadError:cannot load such file",
+        '.Error:Class "',  # PHP: an extension or package that is not installed
+        ".Error:Call to undefined function",
+        ".FileNotFoundException:Could not load file or assembly",
         "builtins.ImportError",
         "importlib.PackageNotFoundError",
         "pkg_resources.DistributionNotFound",
@@ -309,6 +316,11 @@ settings = Rule(
         ".ImproperlyConfigured",
         ".ConfigurationError",
         ".ConfigError",
+        ".ConfigurationException",
+        ".ConfigurationErrorsException",
+        ".OptionsValidationException",
+        "jwt.InvalidKeyError",
+        "jose.JWKError",
         "django.ConnectionDoesNotExist",
         "django.InvalidCacheBackendError",
         "celery.ImproperlyConfigured",
@@ -329,7 +341,11 @@ settings = Rule(
         "|Invalid URL 'None",
         "|Invalid URL ''",
         "|must be installed to access request.session",
+        "|Could not resolve placeholder",
+        "|not found in configuration",
+        "|Could not deserialize key data",
     ),
+    when=said.settings_invalid,
 )
 
 file_broken = Rule(

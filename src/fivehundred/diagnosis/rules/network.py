@@ -29,7 +29,12 @@ name_unknown = Rule(
         "|UnknownHostException",
         "|getaddrinfo failed",
     ),
-    classes=("java.UnknownHostException", "urllib3.NameResolutionError", "aiohttp.ClientConnectorDNSError"),
+    classes=(
+        "java.UnknownHostException",
+        "urllib3.NameResolutionError",
+        "aiohttp.ClientConnectorDNSError",
+        "dns.NXDOMAIN",
+    ),
     weak_class=True,
     vetoes=(
         Veto("a wrong host name", attacks.address_from_request),

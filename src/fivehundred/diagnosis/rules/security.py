@@ -224,7 +224,6 @@ token = Rule(
     classes=(
         "jwt.InvalidAlgorithmError",
         "jwt.InvalidSignatureError",
-        "jwt.InvalidKeyError",
         "jose.JWSSignatureError",
         "jose.JWSError",
         "authlib.BadSignatureError",
