@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fivehundred.client.problem_reader import Problem as Problem
     from fivehundred.client.scope import deadline as deadline
     from fivehundred.client.scope import serving as serving
+    from fivehundred.client.scope import time_left as time_left
     from fivehundred.client.switches import is_active as is_active
     from fivehundred.client.switches import set_active as set_active
     from fivehundred.client.switches import set_testing as set_testing
@@ -48,7 +49,7 @@ _homes: Final = {
     "keys": ("idempotency_key",),
     "policy": ("Policy",),
     "problem_reader": ("Problem",),
-    "scope": ("deadline", "serving"),
+    "scope": ("deadline", "serving", "time_left"),
     "switches": ("is_active", "set_active", "set_testing"),
 }
 

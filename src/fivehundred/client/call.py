@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import socket
@@ -10,10 +9,11 @@ import ssl
 import time
 import urllib.error
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from fivehundred import limits
+from fivehundred.client.concurrency import at_most
 from fivehundred.client.course import Course
 from fivehundred.client.errors import CallFailed, Facts, class_for
 from fivehundred.client.exchange import exchange, exchange_async
@@ -22,6 +22,7 @@ from fivehundred.client.origin import origin
 from fivehundred.client.policy import Outcome, Policy
 from fivehundred.client.problem_reader import Told, read
 from fivehundred.client.retry_after import retry_after_s
+from fivehundred.client.scope import until
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +34,9 @@ class retrying:  # noqa: N801  # a decorator reads as a word
     The decorated function says by being decorated that it may be carried out twice. ``outcome`` tells how an exception
     ended an attempt, or None when another attempt makes no sense; without it the usual network errors of the standard
     library, requests, httpx, aiohttp and the Client are known. The last exception leaves as it is, with a note.
+
+    Any callable will do. An attempt of one that is awaited ends in time. One that blocks cannot be interrupted: calls
+    of the Client in it end in time by themselves, and for others ``time_left()`` is the time-out to give them.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class retrying:  # noqa: N801  # a decorator reads as a word
     @overload
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]: ...
     def __call__(self, function: Any) -> Any:
-        if inspect.iscoroutinefunction(function):
+        if _is_async(function):
 
             @functools.wraps(function)
             async def asynchronous(*args: Any, **options: Any) -> Any:
@@ -62,14 +66,31 @@ class retrying:  # noqa: N801  # a decorator reads as a word
 
         @functools.wraps(function)
         def blocking(*args: Any, **options: Any) -> Any:
-            made = _Made(self.outcome, lambda: function(*args, **options))
-            return exchange(self._course(), made).value
+            def call() -> Any:
+                return function(*args, **options)
+
+            value = exchange(self._course(), _Made(self.outcome, call)).value
+            return self._awaited(value, call) if inspect.isawaitable(value) else value
 
         return blocking
+
+    async def _awaited(self, first: Awaitable[Any], call: Callable[[], Any]) -> Any:
+        """For a callable that does not say that what it returns is to be awaited, such as a lambda."""
+        made = [first]
+        return (
+            await exchange_async(self._course(), _AsyncMade(self.outcome, lambda: made.pop() if made else call()))
+        ).value
 
     def _course(self) -> Course:
         # "GET" stands for "may be carried out twice"; the message shows the name alone
         return Course(self.policy, origin(f"call:{self.name}"), "GET", self.name, hooks=self.hooks)
+
+
+def _is_async(function: Any) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    # an object whose __call__ is asynchronous is a function like any other
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 @dataclass(slots=True)
@@ -85,7 +106,9 @@ class _Base:
         return None
 
     def broken(self, error: Exception) -> Outcome | None:
-        return self.outcome(error)
+        outcome = self.outcome(error)
+        # a deadline inside is that of the attempt; whether the call's has passed as well, the course knows
+        return replace(outcome, failure="timeout") if outcome and outcome.failure == "deadline" else outcome
 
     def error(self, facts: Facts, answer: _Result[Any] | None, cause: Exception | None) -> Exception:
         if cause is None:
@@ -98,13 +121,15 @@ class _Base:
 
 class _Made(_Base):
     def send(self, course: Course) -> _Result[Any]:
-        return _Result(self.function())
+        with until(course.attempt_ends):
+            return _Result(self.function())
 
 
 class _AsyncMade(_Base):
     async def send(self, course: Course) -> _Result[Any]:
-        async with asyncio.timeout(course.attempt_s):
-            return _Result(await self.function())
+        with until(course.attempt_ends):
+            async with at_most(course.attempt_s):
+                return _Result(await self.function())
 
 
 # ---- what the usual exceptions mean ---------------------------------------------------------------

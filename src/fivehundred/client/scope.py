@@ -41,6 +41,26 @@ def within(seconds: float) -> Scope:
     return Scope(ends, outer.retried) if ends < outer.deadline else outer
 
 
+def time_left() -> float | None:
+    """Seconds that the work of now may still take: the time-out for what is not sent by the Client. None: any time.
+
+    Never 0, which is no bound at all to some.
+    """
+    ends = scope.get().deadline
+    return None if ends == math.inf else max(0.001, ends - time.monotonic())
+
+
+@contextmanager
+def until(ends: float) -> Iterator[None]:
+    """``deadline``, with a time as time.monotonic() counts."""
+    outer = scope.get()
+    token = scope.set(Scope(min(ends, outer.deadline), outer.retried))
+    try:
+        yield
+    finally:
+        scope.reset(token)
+
+
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """All calls inside together may take this long, whatever each of them would be allowed alone."""
