@@ -12,13 +12,14 @@ import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from html import escape
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 import msgspec
 
-from fivehundred.console.access import secret
+from fivehundred.console.access import audited, secret
 from fivehundred.console.access.identity import Identity, current, nobody, somebody_here
 from fivehundred.console.access.needs import Wanted, needed
 from fivehundred.console.access.roles import Need, Role, lower, needs, role_of, sees_all, top
@@ -33,6 +34,16 @@ App: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
 session_cookie: Final = "fivehundred_session"
 _accounts_s: Final = 1.0  # how long it is remembered whether there are accounts: another process may make the first
 _named: Final = re.compile(r"/(?:api/v1/)?(?P<what>faults|incidents|projects|choices)/(?P<name>[0-9]{1,20})(?:[./].*)?")
+
+
+_projects: Final = {
+    "faults": "SELECT project FROM fault WHERE id = ?",
+    "incidents": "SELECT DISTINCT project FROM incident_fault WHERE incident = ?",
+    "choices": "SELECT project FROM choice WHERE id = ?",
+}
+_safe: Final = ("GET", "HEAD", "OPTIONS")
+_signed_in_again_s: Final = 2.0  # how often a stream asks whether its session still stands
+_of_all: Final = ("/metrics",)  # figures of every project: for whoever sees all of them
 
 
 @dataclass(slots=True)
@@ -51,15 +62,57 @@ class Gate:
         want = needed(method, path)
         refusal = _refusal(identity, want)
         if refusal is None and identity.projects is not None:
-            refusal = None if await asyncio.to_thread(self._sees, identity, path) else 404
+            refusal = None if path not in _of_all and await asyncio.to_thread(self._sees, identity, path) else 404
         if refusal is not None:
             await _refuse(scope, send, refusal, identity, want)
             return
         token = current.set(identity)
         try:
-            await self.app(scope, receive, send)
+            if path == "/live" and identity.how == "session":
+                await self._while_signed_in(scope, receive, send)
+            elif method in _safe or identity.person is None:
+                await self.app(scope, receive, send)
+            else:
+                await self._changing(scope, receive, send, identity)
         finally:
             current.reset(token)
+
+    async def _changing(self, scope: Scope, receive: Receive, send: Send, identity: Identity) -> None:
+        """A change by somebody: when it was made, it stands in the audit log."""
+        statuses: list[int] = []
+        said: list[str] = []
+
+        async def watching(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+            await send(message)
+
+        token = audited.notes.set(said)
+        try:
+            await self.app(scope, receive, watching)
+        finally:
+            audited.notes.reset(token)
+        found = audited.words(scope["method"], scope["path"], said)
+        if found is not None and statuses and statuses[0] < 400:
+            await asyncio.to_thread(self._write_down, identity, *found, (scope.get("client") or ("",))[0])
+
+    def _write_down(self, identity: Identity, what: str, about: str, address: str) -> None:
+        desk = People(self.store().database)
+        desk.audit(identity.name, what, about, address=address, now=time.time())
+
+    async def _while_signed_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A stream that would go on for ever ends soon after its session does."""
+        work = asyncio.ensure_future(self.app(scope, receive, send))
+        try:
+            while not (await asyncio.wait({work}, timeout=_signed_in_again_s))[0]:
+                if (await asyncio.to_thread(self._identity, dict(scope["headers"]))).how == "nobody":
+                    work.cancel()
+                    await asyncio.wait({work})
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    return
+        finally:
+            work.cancel()
+        work.result()
 
     def accounts(self) -> bool:
         """Whether anybody must sign in."""
@@ -107,18 +160,15 @@ class Gate:
         match = _named.fullmatch(path)
         if match is None:
             return True
-        found = self._project_of(match["what"], match["name"])
-        return found is None or identity.sees(found)
+        return all(identity.sees(project) for project in self._projects_of(match["what"], match["name"]))
 
-    def _project_of(self, what: str, name: str) -> str | None:
-        """None: there is no such thing, which the handler will say."""
+    def _projects_of(self, what: str, name: str) -> list[str]:
+        """None: there is no such thing, which the handler will say. An incident may be of several."""
         if what == "projects":
-            return name
+            return [name]
         if len(name) > 18:
-            return None
-        table = {"faults": "fault", "incidents": "incident", "choices": "choice"}[what]
-        found = self.store().database.rows(f"SELECT project FROM {table} WHERE id = ?", (int(name),))  # noqa: S608
-        return str(found[0][0]) if found else None
+            return []
+        return [str(row[0]) for row in self.store().database.rows(_projects[what], (int(name),))]
 
 
 def _role(person: Person) -> Role:
@@ -159,9 +209,25 @@ async def _refuse(scope: Scope, send: Send, status: int, identity: Identity, wan
         404: "there is no such thing, or it is in a project that you do not see",
     }[status]
     title = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}[status]
+    if b"text/html" in accept and not path.startswith("/api/"):
+        page = _PAGE.format(title=title, detail=escape(f"{detail[:1].upper()}{detail[1:]}."))
+        await _answer(send, status, page.encode(), b"text/html; charset=utf-8", [_POLICY])
+        return
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     challenge = [(b"www-authenticate", b'Bearer realm="fivehundred"')] if status == 401 else []
     await _answer(send, status, msgspec.json.encode(document), b"application/problem+json", challenge)
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · fivehundred</title><link rel="stylesheet" href="/static/console.css"></head>
+<body><main id="main"><div class="panel empty"><h1>{title}</h1><p>{detail}</p>
+<p><a href="/">Overview</a> or <a href="/account">your account</a></p></div></main></body></html>
+"""
+_POLICY: Final = (
+    b"content-security-policy",
+    b"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+)
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes, more: list[tuple[bytes, bytes]]) -> None:

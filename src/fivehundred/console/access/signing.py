@@ -60,6 +60,17 @@ def checked(desk: People, vault: Vault, tried: Try, *, now: float) -> Person:
     return person
 
 
+def again(desk: People, person: Person, password: str, *, now: float) -> bool:
+    """Whether somebody who is signed in knows their password: bounded like signing in. Raises NotSignedIn."""
+    key = f"again:{person.id}"
+    if not desk.may_try({key: _pair_max}, window_s=_window_s, now=now):
+        raise NotSignedIn("Too many tries. Wait a quarter of an hour, then try again.", retry_s=_window_s)
+    if not secret.fits(password, person.password):
+        return False
+    desk.forgive(key)
+    return True
+
+
 def _check_code(desk: People, vault: Vault, person: Person, tried: Try, keys: list[str], now: float) -> None:
     if not tried.code:
         desk.succeeded(keys, at=now)  # the password was right, and nothing was guessed

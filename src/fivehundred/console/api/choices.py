@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from fivehundred import limits
+from fivehundred.console.access.identity import current
 from fivehundred.console.api import shapes
 from fivehundred.console.api.edge import changes, decoded, reads, removes
 from fivehundred.console.api.triage import Nothing
@@ -119,6 +120,8 @@ class ChoiceApi:
         into, wish, by = edge.fault_of(request), decoded(body, MergeWish), actor(request).name
         if not 1 <= len(wish.faults) <= limits.page_rows_max or any(not 0 < f < 2**63 for f in wish.faults):
             raise HTTPException(422, f"faults is a list of 1 to {limits.page_rows_max} numbers; nothing was changed")
+        for other in wish.faults:
+            self._site.store().fault(other, now=time.time())  # raises NotFound for what is not theirs to see
         with self._site.store().database.transaction():
             for other in wish.faults:
                 _refusing(partial(self._desk().merge, into, other, by=by, now=time.time()))
@@ -135,7 +138,8 @@ class ChoiceApi:
         return _refusing(partial(self._desk().undo, number, by=by, now=time.time()))
 
     def rules(self, request: Request) -> GroupingRuleList:
-        return GroupingRuleList(tuple(self._desk().rules()))
+        seen = current.get().sees
+        return GroupingRuleList(tuple(r for r in self._desk().rules() if r.project == "" or seen(r.project)))
 
     def add_rule(self, request: Request, body: bytes) -> GroupingRuleList:
         wish, by = decoded(body, RuleWish), actor(request).name

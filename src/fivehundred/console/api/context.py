@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from fivehundred import limits
+from fivehundred.console.access.identity import current
 from fivehundred.console.api.edge import changes, decoded, number_of, reads
 from fivehundred.console.commits import RepositoryRefused, checked
 from fivehundred.console.site import Site
@@ -77,7 +78,7 @@ class ContextApi:
         minutes, now = number_of(request, "minutes", 60, limits.rates_days * 1_440), time.time()
         desk = Rates(self._site.store().database)
         found = desk.rates(project, route=route, since=now - minutes * 60.0, until=now)
-        return RateList(minutes, tuple(RateAnswer.of(r) for r in found))
+        return RateList(minutes, tuple(RateAnswer.of(r) for r in found if current.get().sees(r.project)))
 
     def set_repository(self, request: Request, body: bytes) -> RepositoryWish:
         wish, project = decoded(body, RepositoryWish), str(request.path_params["project"])

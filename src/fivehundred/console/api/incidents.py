@@ -13,6 +13,7 @@ from fivehundred import limits
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.incidents import Incident, IncidentDetail, Incidents, Involved, State
+from fivehundred.console.web.actor import seen_projects
 
 _STATES: tuple[State, ...] = ("open", "resolved")
 
@@ -72,7 +73,9 @@ class IncidentApi:
         cursor, limit = sent.get("cursor", ""), sent.get("limit", str(limits.rows_max))
         before = _whole(cursor, "cursor is the `next` of the page before", 2**62) if cursor else None
         count = _whole(limit, f"limit is a number from 1 to {limits.page_rows_max}", limits.page_rows_max)
-        found = self._desk().incidents(state=state, project=project, before=before, limit=count + 1)
+        found = self._desk().incidents(
+            state=state, project=project, within=seen_projects(), before=before, limit=count + 1
+        )
         return IncidentList(tuple(found[:count]), str(found[count - 1].id) if len(found) > count else "")
 
     def one(self, request: Request) -> IncidentAnswer:

@@ -119,8 +119,9 @@ class SentryCli:
         return 201, _deploy_answer(made[0])
 
     def deploys(self, request: Request, sent: dict[str, Any]) -> tuple[int, object]:
-        release = _release(request.path_params["release"])
-        return 200, [_deploy_answer(d) for d in self._desk().deploys(None) if d.release == release]
+        release, seen = _release(request.path_params["release"]), {p.id for p in self._site.store().projects()}
+        rows = [d for d in self._desk().deploys(None) if d.release == release and d.project in seen]
+        return 200, [_deploy_answer(d) for d in rows]
 
     def _projects(self, named: object) -> list[Project]:
         """By number or name; with one project, and none named, that one. Raises Declined."""

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from fivehundred import limits
+from fivehundred.console.access.audited import note
+from fivehundred.console.access.identity import current
 from fivehundred.console.api import shapes
 from fivehundred.console.api.edge import changes, decoded, reads, removes
 from fivehundred.console.site import Site
@@ -34,7 +36,7 @@ from fivehundred.console.store.triage import (
 )
 from fivehundred.console.store.views import View, Views
 from fivehundred.console.web import edge, search
-from fivehundred.console.web.actor import Actor, actor, owner_named, seen_faults, seen_projects
+from fivehundred.console.web.actor import Actor, actor, owner_named, seen_faults, seen_projects, seen_views
 from fivehundred.event import Event, parse
 
 # ---- what is sent and answered -------------------------------------------------------------------
@@ -218,7 +220,8 @@ class TriageApi:
     # ---- rules and filters
 
     def rules(self, request: Request) -> RuleList:
-        rules = Ownership(self._site.store().database).rules()
+        seen = current.get().sees
+        rules = [r for r in Ownership(self._site.store().database).rules() if r.project == "" or seen(r.project)]
         event, project = self._event(request)
         decides = owner_of(rules, project, event) if event else None
         return RuleList(tuple(rules), decides.id if decides else None)
@@ -253,7 +256,7 @@ class TriageApi:
     # ---- views, releases, routes, projects
 
     def views(self, request: Request) -> ViewList:
-        return ViewList(tuple(Views(self._site.store().database).views(_by(request).id)))
+        return ViewList(tuple(seen_views(self._site.store(), _by(request).id)))
 
     def save_view(self, request: Request, body: bytes) -> Made:
         sent, store = decoded(body, ViewSent), self._site.store()
@@ -299,6 +302,7 @@ class TriageApi:
         fixed_in: FixedIn = "this" if sent.release and not sent.fixed_in else sent.fixed_in
         act = acts.Act(sent.act, fixed_in, sent.release[: limits.name_chars_max], until, owner, sent.priority)
         seen = seen_faults(self._site.store().database, faults)
+        note(f"{sent.act}: {', '.join(f'#{n}' for n in seen[:50])}")
         return acts.perform(self._desk(), act, seen, by=_by(request).name, now=time.time())
 
     def _owner(self, sent: OwnerSent) -> Owner:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 
 from fivehundred import limits
+from fivehundred.console.access.identity import current
 from fivehundred.console.api import choices, context, incidents, openapi, people, quotas, shapes, triage
 from fivehundred.console.api.edge import changes, decoded, limit_of, number_of, reads, refused
 from fivehundred.console.site import Site
@@ -96,7 +97,7 @@ class Api:
         turned_away = tuple(
             Tally(p, "refused", "request", reason, "", count)
             for (p, reason), count in sorted(self._site.refused().items())
-            if project in (None, p)
+            if project in (None, p) and current.get().sees(p)
         )
         found = store.stats(project, hours=hours, now=time.time())
         return shapes.StatsAnswer.of(found, turned_away, backlog.records, backlog.bytes)

@@ -368,9 +368,15 @@ class Incidents:
     # ---- pages and API
 
     def incidents(
-        self, *, state: State | None = None, project: str | None = None, before: int | None = None, limit: int
+        self,
+        *,
+        state: State | None = None,
+        project: str | None = None,
+        within: Sequence[str] | None = None,
+        before: int | None = None,
+        limit: int,
     ) -> list[Incident]:
-        """The newest first; ``project``: those that have a fault of it."""
+        """The newest first; ``project``: those that have a fault of it; ``within``: that have faults of these alone."""
         wheres: list[str] = []
         values: list[Value] = []
         if state is not None:
@@ -378,6 +384,10 @@ class Incidents:
         if project is not None:
             wheres.append("id IN (SELECT incident FROM incident_fault WHERE project = ?)")
             values.append(project)
+        if within is not None:
+            others = f"project NOT IN ({', '.join('?' * len(within))})" if within else "1 = 1"
+            wheres.append(f"id NOT IN (SELECT incident FROM incident_fault WHERE {others})")  # noqa: S608 - our own words
+            values += within
         if before is not None:
             wheres, values = [*wheres, "id < ?"], [*values, before]
         where = f" WHERE {' AND '.join(wheres)}" if wheres else ""

@@ -178,8 +178,9 @@ class Account:
     def set_password(self, request: Request, sent: edge.Fields) -> Response:
         person, identity = self._self()
         desk = self._desk()
-        if person.password and not secret.fits(_first(sent, "old"), person.password):
-            return self.show(request, "The password of now is wrong; nothing was changed.", 400)
+        problem = self._not_again(person, sent) if person.password else ""
+        if problem:
+            return self.show(request, f"{problem} Nothing was changed.", 400)
         try:
             desk.set_password(person.id, secret.hashed(_first(sent, "password")))
         except secret.WeakPassword as e:
@@ -193,8 +194,9 @@ class Account:
         person, _ = self._self()
         desk, key = self._desk(), _first(sent, "key")
         if _first(sent, "off"):
-            if not secret.fits(_first(sent, "old"), person.password):
-                return self.show(request, "The password is wrong; one-time codes stay on.", 400)
+            problem = self._not_again(person, sent)
+            if problem:
+                return self.show(request, f"{problem} One-time codes stay on.", 400)
             desk.set_totp(person.id, "", ())
             self._audit(request, "turned one-time codes off")
             return _back()
@@ -210,6 +212,14 @@ class Account:
         desk.set_totp(person.id, self._site.vault.seal(key), [secret.digest(code) for code in codes], used=used)
         self._audit(request, "turned one-time codes on")
         return self.show(request, codes=tuple(codes))
+
+    def _not_again(self, person: Person, sent: edge.Fields) -> str:
+        """Why the password of now is not taken; empty when it is right."""
+        try:
+            right = signing.again(self._desk(), person, _first(sent, "old"), now=time.time())
+        except signing.NotSignedIn as e:
+            return str(e)
+        return "" if right else "The password of now is wrong."
 
     def end_session(self, request: Request, sent: edge.Fields) -> Response:
         person, identity = self._self()

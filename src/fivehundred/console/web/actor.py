@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from fivehundred.console.access.identity import current
-from fivehundred.console.store.base import NotFound
+from fivehundred.console.store.base import NotFound, Store
 from fivehundred.console.store.database import Database
 from fivehundred.console.store.people import People
 from fivehundred.console.store.triage import Owner, Triage
+from fivehundred.console.store.views import View, Views
+from fivehundred.console.web import search
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,20 @@ def seen_faults(database: Database, faults: Sequence[int]) -> list[int]:
     return [fault for fault, project in database.rows(sql, faults) if project in projects]
 
 
+def seen_views(store: Store, member: int | None) -> list[View]:
+    """Shared ones and one's own, without those whose line names a project that is not theirs to see."""
+    found, projects = Views(store.database).views(member), store.projects()
+    return found if seen_projects() is None else [v for v in found if not search.parse(v.line, projects).problems]
+
+
 def owners(database: Database) -> list[Owner]:
     """Who a fault can be given to: people and teams, else the names that were given before."""
     people = People(database)
     known = [Owner(p.shown or p.name, "member", p.id) for p in people.people() if p.disabled_at is None]
     teams = [Owner(team.name, "team", team.id) for team in people.teams()]
     named = {owner.name.lower() for owner in (*known, *teams)}
+    if seen_projects() is not None:  # names that were given to faults of other projects are not theirs to see
+        return [*known, *teams]
     return [*known, *teams, *(o for o in Triage(database).known_owners() if o.name.lower() not in named)]
 
 

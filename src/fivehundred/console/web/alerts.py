@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from fivehundred import limits
 from fivehundred.console import alerts_words as words
+from fivehundred.console.access.audited import note
 from fivehundred.console.channels.base import BadSettings, kinds
 from fivehundred.console.channels.make import fields, make
 from fivehundred.console.site import Site
@@ -86,7 +87,9 @@ class AlertPages:
 
     def add_rule(self, request: Request, sent: edge.Fields) -> Response:
         try:
-            self._desk().add_rule(rule_of(sent), now=time.time())
+            rule = rule_of(sent)
+            self._desk().add_rule(rule, now=time.time())
+            note(rule.name)
         except (BadSettings, NotFound) as e:
             return self.show(request, f"No rule was added: {e}.", 400)
         return _back()
@@ -126,6 +129,7 @@ def add_channel(site: Site, sent: dict[str, str], *, now: float) -> int:
     name = _name(sent.get("name", "")) or kind
     hourly_max = _number(sent.get("hourly_max", "") or str(_hourly_max), "messages an hour", 1, 1_000)
     sealed = site.vault.seal(secret) if secret else ""
+    note(name)
     return desk.add_channel(name, kind, settings, sealed, hourly_max=hourly_max, now=now)
 
 

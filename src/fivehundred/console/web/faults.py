@@ -27,9 +27,8 @@ from fivehundred.console.store.base import (
     Store,
 )
 from fivehundred.console.store.triage import Triage, Triaged
-from fivehundred.console.store.views import Views
 from fivehundred.console.web import copies, edge, render, search, triage
-from fivehundred.console.web.actor import actor, owners, seen_projects
+from fivehundred.console.web.actor import actor, owners, seen_projects, seen_views
 from fivehundred.console.web.context import context_of
 from fivehundred.console.web.grouping import grouping_of
 from fivehundred.console.web.kept import newest
@@ -105,7 +104,7 @@ class Faults:
             "newest": _link(asked.spelled, order) if query.cursor else "",
             "projects": {p.id: p.name for p in projects},
             "filters": _filters(asked, {p.id: p.name for p in projects}, order),
-            "views": [(v, _link(v.line, _order(v.order))) for v in Views(store.database).views(who.id)],
+            "views": [(v, _link(v.line, _order(v.order))) for v in seen_views(store, who.id)],
             "may_own": who.id is not None,
             "acts": triage.acts_on(
                 _state_of(asked.state), release=_newest(desk, shown.faults), owners=owners(store.database), who=who

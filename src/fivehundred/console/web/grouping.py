@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fivehundred import limits
+from fivehundred.console.access.identity import current
 from fivehundred.console.commits import RepositoryRefused, checked
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultDetail, NotFound
@@ -75,6 +76,8 @@ class GroupingPages:
         numbers = [int(n) for n in text.split() if n.isascii() and n.isdecimal() and len(n) < 16]
         if not numbers or len(numbers) != len(text.split()):
             return _refused(request, "Name the faults to merge by their numbers, as in #12.")
+        for other in numbers[: limits.page_rows_max]:
+            self._site.store().fault(other, now=time.time())  # raises NotFound for what is not theirs to see
         try:
             with self._site.store().database.transaction():
                 for other in numbers[: limits.page_rows_max]:
@@ -115,7 +118,7 @@ class GroupingPages:
         values: dict[str, object] = {
             "nav": "faults",
             "line": "",
-            "rules": self._desk().rules(),
+            "rules": [r for r in self._desk().rules() if r.project == "" or current.get().sees(r.project)],
             "projects": self._site.store().projects(),
             "fields": fields,
             "entered": first,

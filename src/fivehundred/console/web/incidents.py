@@ -14,7 +14,7 @@ from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultDetail, NotFound
 from fivehundred.console.store.incidents import Incident, IncidentDetail, Incidents, Involved
 from fivehundred.console.web import edge, render
-from fivehundred.console.web.actor import actor
+from fivehundred.console.web.actor import actor, seen_projects
 
 
 def routes(site: Site) -> list[Route]:
@@ -34,7 +34,7 @@ class IncidentPages:
     def list(self, request: Request) -> Response:
         cursor = request.query_params.get("before", "")
         before = int(cursor) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 19 else None
-        found = self._desk().incidents(before=before, limit=limits.rows_max + 1)
+        found = self._desk().incidents(before=before, within=seen_projects(), limit=limits.rows_max + 1)
         shown = found[: limits.rows_max]
         values = {
             "nav": "incidents",
@@ -84,7 +84,7 @@ class IncidentPages:
 
 def open_incidents(site: Site) -> list[Incident]:
     """For the overview: what is burning now, the newest first."""
-    return Incidents(site.store().database).incidents(state="open", limit=8)
+    return Incidents(site.store().database).incidents(state="open", within=seen_projects(), limit=8)
 
 
 def _number(request: Request) -> int:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from fivehundred.console.access.identity import current
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultQuery, Stats, Tally
 from fivehundred.console.store.rates import Rates
@@ -122,7 +123,7 @@ class Pages:
             "nav": "losses",
             "line": "",
             "rows": sorted(stats.tallies, key=lambda t: (t.outcome not in _LOST, -t.quantity)),
-            "refused": sorted(self._site.refused().items(), key=lambda r: -r[1]),
+            "refused": sorted(_refused(self._site).items(), key=lambda r: -r[1]),
             "backlog": self._site.backlog(),
             "totals": _totals(stats.tallies),
         }
@@ -175,8 +176,14 @@ def _totals(tallies: tuple[Tally, ...]) -> dict[str, int]:
     return {name: sum(t.quantity for t in tallies if t.outcome == name) for name in names}
 
 
+def _refused(site: Site) -> dict[tuple[str, str], int]:
+    """At the door since the start, of the projects that whoever asks may see."""
+    identity = current.get()
+    return {(project, reason): n for (project, reason), n in site.refused().items() if identity.sees(project)}
+
+
 def _lost(stats: Stats, site: Site) -> dict[str, int]:
     """What did not become an event, by outcome; refusals are counted at the door since the start."""
     totals = _totals(stats.tallies)
-    refused = totals["refused"] + sum(site.refused().values())
+    refused = totals["refused"] + sum(_refused(site).values())
     return {name: refused if name == "refused" else totals[name] for name in _LOST}

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from fivehundred.console.access.audited import note
 from fivehundred.console.channels.base import BadSettings, ChannelError, one_line
 from fivehundred.console.channels.issues import Issues, default_urls, kinds
 from fivehundred.console.site import Site
@@ -16,6 +17,7 @@ from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.trackers import IssueLink, Tracker, Trackers
 from fivehundred.console.vault import CannotOpen
 from fivehundred.console.web import copies, edge, render
+from fivehundred.console.web.actor import actor
 from fivehundred.console.web.kept import newest
 
 
@@ -57,6 +59,7 @@ class TrackerPages:
         name = one_line(first.get("name", ""), 60) or f"{kind} {target}"
         made = Tracker(0, name, kind, url, target, account, self._site.vault.seal(token))
         self._desk().add(made, now=time.time())
+        note(name)
         return RedirectResponse("/trackers", 303, render.headers)
 
     def remove(self, request: Request, sent: edge.Fields) -> Response:
@@ -69,16 +72,18 @@ class TrackerPages:
         first = {name: values[0].strip() for name, values in sent.items() if values}
         try:
             if first.get("tracker"):
-                self._create(fault, first["tracker"])
+                self._create(request, fault, first["tracker"])
             elif first.get("url"):
-                self._link(fault, first["url"])
+                self._link(request, fault, first["url"])
             elif first.get("unlink", "").isdecimal():
                 self._desk().unlink(fault, int(first["unlink"]))
+        except BadSettings as e:
+            return edge.problem(request, 400, "Nothing was linked", f"{e}.")
         except (ChannelError, CannotOpen) as e:
             return edge.problem(request, 502, "No issue was made", f"{e}.")
         return RedirectResponse(f"/faults/{fault}#issues", 303, render.headers)
 
-    def _create(self, fault: int, tracker: str) -> None:
+    def _create(self, request: Request, fault: int, tracker: str) -> None:
         store, now = self._site.store(), time.time()
         if not (tracker.isascii() and tracker.isdecimal() and len(tracker) < 16):
             raise NotFound("there is no such tracker")
@@ -89,15 +94,15 @@ class TrackerPages:
         markdown = copies.markdown(detail, newest(store, detail), self._site.public_url)
         issues = Issues(kind, row.url, row.target, row.account, self._site.vault.open(row.sealed))
         made = issues.create(title, markdown)
-        self._desk().link(fault, row.id, made.title, made.url, by="Console", now=now)
+        self._desk().link(fault, row.id, made.title, made.url, by=actor(request).name, now=now)
 
-    def _link(self, fault: int, url: str) -> None:
+    def _link(self, request: Request, fault: int, url: str) -> None:
         self._site.store().fault(fault, now=time.time())  # raises NotFound
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 2_000 or not url.isprintable():
             raise BadSettings("the address of an issue begins with https:// and names a host")
         title = one_line(parts.path.rstrip("/").rpartition("/")[2] or parts.hostname, 60)
-        self._desk().link(fault, 0, title, url, by="Console", now=time.time())
+        self._desk().link(fault, 0, title, url, by=actor(request).name, now=time.time())
 
     def _desk(self) -> Trackers:
         return Trackers(self._site.store().database)

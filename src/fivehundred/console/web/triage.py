@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from fivehundred.console.access.audited import note
 from fivehundred.console.site import Site
 from fivehundred.console.store import acts
 from fivehundred.console.store.base import Fault, FaultState
@@ -69,6 +70,7 @@ class TriagePages:
             act = _owned(acts.parse(_words(fields)), database)
             seen = seen_faults(database, numbers[:faults_at_once_max])
             acts.perform(desk, act, seen, by=actor(request).name, now=time.time())
+            note(f"{_words(fields)}: {', '.join(f'#{n}' for n in seen[:50])}")
         except TriageRefused as e:
             return edge.problem(request, 400, "Nothing was changed", f"{_sentence(str(e))}")
         return edge.back(fields)
