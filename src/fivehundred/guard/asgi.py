@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fivehundred.guard import deadline, duplicates
-from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key, route_of
+from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key
 from fivehundred.guard.inside import see_inside
 from fivehundred.guard.websocket import Socket
 
@@ -18,6 +18,7 @@ class AsgiGuard:
 
     def __init__(self, guard: Guard, app: AsgiApp) -> None:
         self.guard = guard
+        self.enter = guard.flights.enter
         self.app = deadline.asgi(app) if guard.deadline else app
         duplicates.watch(*duplicates.servers)
         see_inside(app)
@@ -28,8 +29,7 @@ class AsgiGuard:
             await self.app(scope, receive, send)
         elif kind == "http":
             exchange = scope[key] = Exchange(self.guard, scope, receive, send)
-            flight = self.guard.flights.begin(scope.get("method", ""), scope.get("path", ""))
-            flight.parts = exchange.parts
+            self.enter(exchange, scope["method"], scope["path"])
             try:
                 await self.app(scope, exchange.receive, exchange.send)
                 if not exchange.done or exchange.held is not None:
@@ -37,8 +37,8 @@ class AsgiGuard:
             except BaseException as exc:
                 await exchange.failed(exc)
             finally:
-                self.guard.rates.count(exchange.route or route_of(scope), scope.get("method", ""), exchange.digit())
                 scope.pop(key, None)  # the two refer to each other: else every request is work for the collector
-                flight.end()
+                exchange.count()
+                exchange.end()
         else:
             await Socket(Exchange(self.guard, scope, receive, send)).run(self.app)

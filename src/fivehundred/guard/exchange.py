@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fivehundred import limits
 from fivehundred.guard import cors, duplicates
+from fivehundred.guard.flight import Flight
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
@@ -42,13 +43,17 @@ AsgiApp: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
 
 key: Final = "fivehundred.exchange"  # in the scope while the application runs
 
+_NOTHING: Final[Scope] = {}  # the scope of a request that is over
 _DIGITS: Final = {200: "2", 201: "2", 204: "2", 304: "3", 404: "4", 500: "5"}
 
 
-class Exchange:
-    """One request and its response. What runs inside finds it in the scope to tell what it knows (``inner``)."""
+class Exchange(Flight):
+    """One request and its response. What runs inside finds it in the scope to tell what it knows (``inner``).
 
-    # defaults that stay on the class: a request that goes well pays for four attributes, not for fifteen
+    It is the request's flight too: one object a request, and no reference between two.
+    """
+
+    # defaults that stay on the class: a request that goes well pays for five attributes, not for twenty
     start: Message = {}  # noqa: RUF012 - empty until the application starts a response; replaced, never changed
     sent = False  # the start is out
     done = False  # the last byte is out
@@ -76,10 +81,31 @@ class Exchange:
         self.origin, self.trace, self.default = exc, exc.__traceback__, not own
         duplicates.mark(exc)
 
-    def digit(self) -> str:
-        """The first one of the status, for the counts; of what failed before it had one: 5."""
-        status = self.start.get("status")
-        return _DIGITS.get(status) or (str(status)[:1] if status else "5")
+    def count(self) -> None:
+        """For the counts: of what failed before it had a status, 5. Written out, as ``route_of`` and the count say it."""
+        scope = self.scope
+        status = self.start["status"] if self.start else 500
+        digit = _DIGITS.get(status) or str(status)[:1]
+        route = self.route or ("" if scope.get("route") is None else route_of(scope))
+        rates = self.guard.rates
+        try:
+            rates.counts[route, scope["method"], digit] += 1
+        except KeyError:
+            rates.count(route, scope["method"], digit)
+
+    def end(self) -> None:
+        """Context variables may live on, in a task that the request left behind: they keep nothing of it alive."""
+        slots = self.slots
+        if slots is not None:
+            self.slots = None
+            slots.give_back(self.slot)
+        self.scope = _NOTHING
+        self.server_receive = self.server_send = _nobody
+        if self.origin is not None or self.inner is not None:
+            self.origin = self.trace = self.inner = None
+
+    def request(self) -> RequestParts | None:
+        return None if self.scope is _NOTHING else self.asked()
 
     async def receive(self) -> Message:
         message = await self.server_receive()
@@ -155,7 +181,7 @@ class Exchange:
         if exc is not None:
             self.held, self.origin, self.trace = [], exc, exc.__traceback__
         else:
-            found = self.guard.returned(self.start["status"], self.parts()).headers
+            found = self.guard.returned(self.start["status"], self.asked()).headers
             self.start = {**self.start, "headers": raw(referenced(headers, found))}
 
     async def _other(self, message: Message) -> None:
@@ -183,7 +209,7 @@ class Exchange:
         self.held = None
         if self.origin is not None:
             self.origin.__traceback__ = self.origin.__traceback__ or self.trace
-            reference = self.guard.report(self.origin, self.parts(), status=self.start["status"])
+            reference = self.guard.report(self.origin, self.asked(), status=self.start["status"])
             headers = referenced(headers, [(reference_header, reference)])
         await self._deliver(self.start["status"], headers, body, more=not self.done, cors_lost=cors_lost)
 
@@ -215,7 +241,7 @@ class Exchange:
         if self.held is not None and self.done:
             if self.default and self.origin is not None:
                 self.origin.__traceback__ = self.origin.__traceback__ or self.trace
-                return await self._answer(self.guard.handle(self.origin, self.parts()))
+                return await self._answer(self.guard.handle(self.origin, self.asked()))
             await self._own(cors_lost=False)
         elif self.inner is not None:
             raise self.inner
@@ -225,20 +251,20 @@ class Exchange:
     async def failed(self, exc: BaseException) -> None:
         """Answers an exception; after the first byte raises, so that the server breaks the connection."""
         if ends_process(exc) or cancelled(exc):
-            self.guard.ended(exc, self.parts())
+            self.guard.ended(exc, self.asked())
             raise exc
         if isinstance(exc, Stopped):
             exc = self.inner or exc
         if client_gone(exc) or (self.gone and _follows_from_gone(exc)):
             return
         if self.done and self.held is None:  # a background task: the response is whole
-            self.guard.report(exc, self.parts(), status=None)
+            self.guard.report(exc, self.asked(), status=None)
         elif self.sent:
             await self._break(exc)
         elif self.done and not self._is_default_page():
             await self._own(cors_lost=True)
         else:
-            await self._answer(self.guard.handle(exc, self.parts()))
+            await self._answer(self.guard.handle(exc, self.asked()))
 
     def _is_default_page(self) -> bool:
         """Whether what is held is the framework's page for any exception, or its debugger, and nobody's own answer."""
@@ -249,7 +275,7 @@ class Exchange:
     async def _break(self, exc: BaseException) -> None:
         if isinstance(exc, Aborted):  # reported already, further in
             raise exc
-        reference = self.guard.report(exc, self.parts(), status=self.start["status"])
+        reference = self.guard.report(exc, self.asked(), status=self.start["status"])
         if self.events and self.ended:
             await self._out({"type": "http.response.body", "body": error_event(reference), "more_body": True})
         aborted = exc if isinstance(exc, Exception) else Aborted()
@@ -277,7 +303,7 @@ class Exchange:
         except (TimeoutError, RuntimeError, OSError):
             return  # a slow client, a server of another event loop, or nobody: the answer goes out regardless
 
-    def parts(self) -> RequestParts:
+    def asked(self) -> RequestParts:
         scope = self.scope
         headers = text(scope.get("headers", ()))
         server = scope.get("server") or ("", None)
@@ -293,6 +319,10 @@ class Exchange:
             peer=str((scope.get("client") or ("",))[0]),
             body=self.body,
         )
+
+
+async def _nobody(*message: Message) -> Any:
+    raise BrokenPromise("the request is over")
 
 
 def cancelled(exc: BaseException) -> bool:
@@ -324,8 +354,12 @@ def route_of(scope: Scope) -> str:
     if route is None:
         return ""
     path = getattr(route, "path", "")
-    mounted = str(scope.get("root_path", ""))[len(str(scope.get("app_root_path", scope.get("root_path", "")))) :]
-    return mounted + path if isinstance(path, str) and path else ""
+    if not isinstance(path, str) or not path:
+        return ""
+    root = scope.get("root_path")
+    if not root:
+        return path
+    return str(root)[len(str(scope.get("app_root_path", root))) :] + path
 
 
 def text(headers: Any) -> Headers:

@@ -32,9 +32,7 @@ def install(guard: Guard, app: Flask) -> Flask:
         if exchange is not None:
             exchange.route = route_of(request.environ)
             exchange.saw(exc, own=_has_handler(app, exc))
-            exchange.flight.user = exchange.flight.user or of_object(
-                g.get("_login_user")
-            )  # Flask-Login's, if it is used
+            exchange.user = exchange.user or of_object(g.get("_login_user"))  # Flask-Login's, if it is used
             exchange.propagate = app.testing and app.config["PROPAGATE_EXCEPTIONS"] is not False
         return handle_exception(exc)
 

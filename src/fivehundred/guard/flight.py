@@ -57,12 +57,22 @@ class Flight:
     statements: list[Statement] | None = None
     slots: Slots | None = None
     slot = -1
+    crumbs: list[Crumb] | None = None
 
-    def __init__(self) -> None:
-        self.crumbs: list[Crumb] = []
+    def request(self) -> RequestParts | None:
+        """The request as an event shows it, while it runs."""
+        return self.parts() if self.parts is not None else None
+
+    def logged(self, crumb: Crumb) -> None:
+        """A list that is cut when it has grown: a deque is dearer to make, once a request, than this."""
+        if self.crumbs is None:
+            self.crumbs = []
+        self.crumbs.append(crumb)
+        if len(self.crumbs) >= 2 * limits.crumbs_max:
+            del self.crumbs[: -limits.crumbs_max]
 
     def ran(self, statement: Statement) -> None:
-        """A list that is cut when it has grown, as that of the crumbs."""
+        """Cut as the crumbs are."""
         if self.statements is None:
             self.statements = []
         self.statements.append(statement)
@@ -72,9 +82,10 @@ class Flight:
     def end(self) -> None:
         """The request is over; a second time does nothing. The context may live on and keeps no request alive."""
         self.parts = self.job = None
-        if self.slots is not None:
-            self.slots.give_back(self.slot)
+        slots = self.slots
+        if slots is not None:
             self.slots = None
+            slots.give_back(self.slot)
 
 
 _flight: Final[ContextVar[Flight | None]] = ContextVar("fivehundred_flight", default=None)
@@ -109,4 +120,4 @@ def back(token: Token[Flight | None]) -> None:
 def request_now() -> RequestParts | None:
     """The request that runs in this context, for a failure that the application handles itself."""
     flight = current()
-    return flight.parts() if flight is not None and flight.parts is not None else None
+    return flight.request() if flight is not None else None

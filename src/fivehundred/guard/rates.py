@@ -36,7 +36,7 @@ class Rates:
     def __init__(self, dsn: Dsn | None, about: dict[str, str]) -> None:
         self._dsn = dsn
         self._about = about
-        self._counts: dict[Key, int] = {}
+        self.counts: dict[Key, int] = {}
         self._since = time.time()
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
@@ -46,7 +46,7 @@ class Rates:
 
     def count(self, route: str, method: str, digit: str) -> None:
         """Two threads at the same nanosecond may lose one: a lock would cost more than the count is worth."""
-        counts = self._counts
+        counts = self.counts
         try:
             counts[route, method, digit] += 1
         except KeyError:
@@ -62,11 +62,11 @@ class Rates:
 
     def after_fork(self) -> None:
         """In the child: the parent sends what it counted."""
-        self._counts, self._since, self._thread, self._wake = {}, time.time(), None, threading.Event()
+        self.counts, self._since, self._thread, self._wake = {}, time.time(), None, threading.Event()
 
     def taken(self) -> bytes | None:
         """What was counted since the last time, as it is sent; None when that is nothing."""
-        counts, self._counts = self._counts, {}
+        counts, self.counts = self.counts, {}
         since, self._since = self._since, time.time()
         if not counts:
             return None
@@ -77,7 +77,7 @@ class Rates:
     def _new(self, route: str, method: str, digit: str) -> None:
         if self._closed:
             return
-        counts = self._counts
+        counts = self.counts
         if len(counts) >= limits.rates_keys_max:
             route, method = others, ""
         route, method = route[: limits.rates_route_chars_max], method[:16]
@@ -103,7 +103,7 @@ class Rates:
                 collector.send(encode({}, [Item(item_type, payload, {"content_type": "application/json"})]))
                 if collector.answered and not collector.is_ours:
                     self._closed = True
-                    self._counts = {}
+                    self.counts = {}
         collector.close()
 
 

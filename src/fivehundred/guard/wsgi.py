@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fivehundred import limits
 from fivehundred.guard import deadline, duplicates
+from fivehundred.guard.flight import Flight
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
@@ -28,7 +29,6 @@ from fivehundred.guard.request import RequestParts
 from fivehundred.problem import Answer, Headers, reason, reference_header
 
 if TYPE_CHECKING:
-    from fivehundred.guard.flight import Flight
     from fivehundred.guard.guard import Guard
 
 Environ: TypeAlias = "dict[str, Any]"
@@ -45,6 +45,7 @@ class WsgiGuard:
 
     def __init__(self, guard: Guard, app: WsgiApp) -> None:
         self.guard = guard
+        self.enter = guard.flights.enter
         self.app = deadline.wsgi(app) if guard.deadline else app
         duplicates.watch(*duplicates.servers)
 
@@ -52,10 +53,8 @@ class WsgiGuard:
         if key in environ:
             return self.app(environ, start_response)
         exchange = environ[key] = Exchange(self.guard, environ, start_response)
-        flight = exchange.flight = self.guard.flights.begin(
-            environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
-        )
-        flight.parts = exchange.parts
+        method = environ["REQUEST_METHOD"]
+        self.enter(exchange, method, environ.get("PATH_INFO", ""))
         # a body is to come: what the application reads of it is part of the report
         if environ.get("CONTENT_LENGTH") not in _EMPTY or "HTTP_TRANSFER_ENCODING" in environ:
             exchange.input = environ["wsgi.input"] = _Input(environ["wsgi.input"])
@@ -66,19 +65,27 @@ class WsgiGuard:
         except BaseException as exc:
             return exchange.failed(exc, body)
         finally:
-            self.guard.rates.count(exchange.route, environ.get("REQUEST_METHOD", ""), exchange.status[:1] or "5")
+            rates, digit = self.guard.rates, exchange.status[:1] or "5"
+            try:
+                rates.counts[exchange.route, method, digit] += 1  # as count() does it, without the call
+            except KeyError:
+                rates.count(exchange.route, method, digit)
             environ.pop(key, None)  # the two refer to each other: without this every request is work for the collector
             if not exchange.watched:
-                flight.end()
+                exchange.end()
 
 
 _EMPTY: Final = (None, "", "0")
+_NOTHING: Final[Environ] = {}  # the environ of a request that is over
 
 
-class Exchange:
-    """One request and its response. Integrations find it in the environ to tell what they know (``saw``)."""
+class Exchange(Flight):
+    """One request and its response. Integrations find it in the environ to tell what they know (``saw``).
 
-    # defaults that stay on the class: a request that goes well pays for three attributes, not for twelve
+    It is the request's flight too: one object a request, and no reference between two.
+    """
+
+    # defaults that stay on the class: a request that goes well pays for five attributes, not for eighteen
     status = ""
     headers: Headers = []  # noqa: RUF012 - replaced, never changed in place
     out: Write | None = None  # the server's write(): it has the start of the response
@@ -89,7 +96,6 @@ class Exchange:
     own = False
     route = ""
     watched = False  # the body goes out piece by piece, and the request ends when the server closes it
-    flight: Flight
     propagate = False  # an application under test asked for its exceptions
 
     def __init__(self, guard: Guard, environ: Environ, server: StartResponse) -> None:
@@ -101,6 +107,19 @@ class Exchange:
         """A framework turns ``exc`` into a 5xx: the application's ``own`` answer, or the framework's default page."""
         self.exc, self.own = exc, own
         duplicates.mark(exc)
+
+    def end(self) -> None:
+        """Context variables may live on, in a thread or task that the request left behind: they keep nothing alive."""
+        slots = self.slots
+        if slots is not None:
+            self.slots = None
+            slots.give_back(self.slot)
+        self.environ, self.server = _NOTHING, _no_start
+        if self.exc is not None or self.input is not None:
+            self.exc = self.input = None
+
+    def request(self) -> RequestParts | None:
+        return None if self.environ is _NOTHING else self.asked()
 
     # ---- the response ----------------------------------------------------------------------------
 
@@ -141,7 +160,7 @@ class Exchange:
             for chunk in body:
                 if type(chunk) is not bytes:
                     raise BrokenPromise(f"a WSGI body consists of bytes, this has {type(chunk).__name__}")
-            if self.replaced():
+            if self.exc is not None and self.replaced():
                 return self.failed(self._seen(), body)
             self.commit()
             return body
@@ -180,9 +199,9 @@ class Exchange:
             return
         status = _code(self.status)
         if self.exc is not None:
-            found = [(reference_header, self.guard.report(self.exc, self.parts(), status=status))]
+            found = [(reference_header, self.guard.report(self.exc, self.asked(), status=status))]
         else:
-            found = self.guard.returned(status, self.parts()).headers
+            found = self.guard.returned(status, self.asked()).headers
         self.headers = referenced(self.headers, found)
 
     def _seen(self) -> BaseException:
@@ -193,7 +212,7 @@ class Exchange:
     def failed(self, exc: BaseException, body: Iterable[bytes] | None = None) -> Iterable[bytes]:
         """The answer for an exception, or Aborted when bytes are out; raises what is not the request's own."""
         if ends_process(exc) or self.propagate:
-            self.guard.ended(exc, self.parts())
+            self.guard.ended(exc, self.asked())
             raise exc
         self.close(body)
         if self.out:
@@ -201,7 +220,7 @@ class Exchange:
         if client_gone(exc):
             return self.answer(Answer(400, [("Content-Length", "0")], b""))  # nobody reads it; servers need one
         kept = self.headers
-        answer = self.guard.handle(exc, self.parts())
+        answer = self.guard.handle(exc, self.asked())
         answer.headers = granted(answer.headers, kept)
         return self.answer(answer)
 
@@ -222,7 +241,7 @@ class Exchange:
     def broken(self, exc: BaseException) -> tuple[str, Aborted]:
         """Reports a failure after the first byte: (reference, what makes the server close the connection)."""
         quiet = client_gone(exc) or isinstance(exc, Aborted)  # the second is reported already, further in
-        reference = "" if quiet else self.guard.report(exc, self.parts(), status=_code(self.status))
+        reference = "" if quiet else self.guard.report(exc, self.asked(), status=_code(self.status))
         aborted = Aborted()
         duplicates.mark(aborted)
         return reference, aborted
@@ -237,9 +256,9 @@ class Exchange:
         except BaseException as exc:
             if ends_process(exc):
                 raise
-            self.guard.report(exc, self.parts(), status=None)
+            self.guard.report(exc, self.asked(), status=None)
 
-    def parts(self) -> RequestParts:
+    def asked(self) -> RequestParts:
         parts = parts_of(self.environ)
         parts.route = parts.route or self.route
         parts.body = bytes(self.input.kept) if self.input else b""
@@ -268,10 +287,12 @@ def route_of(environ: Environ) -> str:
     return rule if isinstance(rule, str) else ""
 
 
-class _Ready(list[bytes]):
-    """A body that was one chunk: the server goes through it without a call."""
+class _Ready(tuple[bytes]):
+    """A body that was one chunk: the server goes through it without a call.
 
-    __slots__ = ("body", "exchange")
+    A tuple, as Granian takes what is a list for one that has nothing to close.
+    """
+
     exchange: Exchange
     body: Iterable[bytes]
 
@@ -279,7 +300,7 @@ class _Ready(list[bytes]):
         try:
             self.exchange.close(self.body)
         finally:
-            self.exchange.flight.end()
+            self.exchange.end()
 
 
 class _Rest(Iterator[bytes]):
@@ -312,7 +333,7 @@ class _Rest(Iterator[bytes]):
 
     def _broke(self, exc: BaseException) -> bytes:
         if ends_process(exc):
-            self.exchange.guard.ended(exc, self.exchange.parts())
+            self.exchange.guard.ended(exc, self.exchange.asked())
             raise exc
         reference, aborted = self.exchange.broken(exc)
         if not (self.exchange.events and self.ended and reference):
@@ -324,7 +345,7 @@ class _Rest(Iterator[bytes]):
         try:
             self.exchange.close(self.body)
         finally:
-            self.exchange.flight.end()
+            self.exchange.end()
 
 
 def _raising(exc: BaseException) -> Iterator[bytes]:
@@ -385,6 +406,10 @@ class _Input:
                 left -= len(data)
         except Exception:  # the client is gone, or lied about its length: there is nothing to save
             return
+
+
+def _no_start(*args: object) -> Any:
+    raise BrokenPromise("the request is over")
 
 
 def _no_write(data: bytes) -> object:
