@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -44,7 +45,7 @@ def _main(args: argparse.Namespace) -> int:
         print("\n".join(f"{count:8,}  {what}" for what, count in done.items()) or "nothing is stored of it")
         if not anywhere:
             print("So short a name, or a number, was looked for only where events say who the user was.")
-        left = _dictionaries(args, store, name) if anywhere else []
+        left = (_dictionaries(args, store, name) + _settings(store, name)) if anywhere else []
         store.tidy()
         left += _spool(args, store)
     for line in left:
@@ -56,19 +57,27 @@ def _dictionaries(args: argparse.Namespace, store: RelationalStore, name: str) -
     found = store.eraser.dictionaries(name)
     if not found:
         return []
-    if _is_running(args):
-        return ["LEFT: pieces of payloads that others are packed with hold it. Stop the Console and erase once more."]
+    if _is_running(args, store):
+        return ["LEFT: pieces of payloads that others are packed with hold it. Stop the digest and erase once more."]
     for number in found:
         print(f"{store.eraser.forget_dictionary(number):8,}  payloads packed anew")
     return []
 
 
+def _settings(store: RelationalStore, name: str) -> list[str]:
+    return [f"LEFT: {place} in the Console names it; change it there." for place in store.eraser.settings(name)]
+
+
 def _spool(args: argparse.Namespace, store: RelationalStore) -> list[str]:
     """What was accepted lies there as it came, until its file is deleted."""
     if args.store:
+        print(
+            "What is accepted and not yet digested lies on ingest nodes and in JetStream; it is not looked into here."
+        )
+        print("See how much waits: fivehundred nodes. Once that was digested, erase once more.")
         return []
     folder = layout_of(args).spool
-    if _is_running(args):
+    if _is_running(args, store):
         return ["LEFT: what was accepted lies in the spool for a while, as it came. Stop the Console, erase once more."]
     from fivehundred.console.spool import format as fmt
     from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
@@ -92,12 +101,13 @@ async def _begin(writer: type[SegmentWriter], folder: Path) -> None:
     await writer(folder).close()
 
 
-def _is_running(args: argparse.Namespace) -> bool:
+def _is_running(args: argparse.Namespace, store: RelationalStore) -> bool:
     """Whether a Console or a digest writes to the same store."""
-    if args.store:
-        return True
     from fivehundred.console.processes import InUse, Lock
+    from fivehundred.console.store.nodes import Nodes
 
+    if args.store:
+        return bool(Nodes(store.database).alive("digest", now=time.time()))
     try:
         for file in (layout_of(args).lock, layout_of(args).digest_lock):
             Lock(file).release()

@@ -18,20 +18,10 @@ from fivehundred.console.store.bodies import Bodies, Body, BodyError, Place
 from fivehundred.console.store.database import Database, Value
 from fivehundred.console.store.delta import identity_of
 from fivehundred.console.store.dictionaries import Dictionaries
+from fivehundred.console.store.erasing_columns import deleted, replaced, reported
 
 erased: Final = "[erased]"
 _events_at_once: Final = 200
-# text that belongs to many: table -> columns. What is missing in this version is left out.
-_texts: Final[dict[str, tuple[str, ...]]] = {
-    "fault": ("title", "message", "culprit", "route", "sentence", "search", "diagnosis", "fingerprint"),
-    "change": ("by", "what"),
-    "comment": ("body",),
-    "memory": ("json",),
-    "alert": ("subject", "body", "error"),
-    "incident": ("title", "sentence", "story", "evidence"),
-}
-_values: Final = {"fault_value": "value", "project_value": "value", "tally": "reason"}  # the row goes: its key holds it
-_whole: Final = {"feedback": ("name", "email", "message"), "malformed": ("reason",)}  # the row goes
 _columns: Final = ("message", "host", "url", '"user"')
 
 
@@ -48,8 +38,8 @@ class Eraser:
         done: Counter[str] = Counter()
         self._events(name, anywhere, done)
         with self._db.transaction():
-            sql = "DELETE FROM fault_user WHERE identity = ?"
-            done["users of faults"] += self._db.execute(sql, (identity_of(name),))
+            for table, what in (("fault_user", "users of faults"), ("incident_user", "users of incidents")):
+                done[what] += self._db.execute(f"DELETE FROM {table} WHERE identity = ?", (identity_of(name),))  # noqa: S608
             if anywhere:
                 self._rows(name, done)
             self._db.changed()
@@ -91,36 +81,25 @@ class Eraser:
 
     def _rows(self, name: str, done: Counter[str]) -> None:
         pattern = named(name)
-        for table, columns in _texts.items():
+        for table, columns in deleted.items():
+            for column in columns:
+                for old in self._holding(table, column, name, pattern):
+                    done[table] += self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (old,))  # noqa: S608
+        for table, columns in replaced.items():
             for column in columns:
                 for old in self._holding(table, column, name, pattern):
                     sql = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608 - our own names
                     done[table] += self._db.execute(sql, (pattern.sub(erased, old), old))
-        for table, column in _values.items():
-            for old in self._holding(table, column, name, pattern):
-                done[table] += self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (old,))  # noqa: S608
-        for table, columns in _whole.items():
-            for column in columns:
-                for old in self._holding(table, column, name, pattern):
-                    done[table] += self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (old,))  # noqa: S608
         self._malformed(pattern, done)
         self._words(name, done)
 
     def _holding(self, table: str, column: str, name: str, pattern: re.Pattern[str]) -> list[str]:
         """Different texts of a column that name the person."""
-        if column not in self._known(table):
-            return []
-        sql = f"SELECT DISTINCT {column} FROM {table} WHERE instr(lower({column}), ?) > 0"  # noqa: S608 - our own names
-        return [row[0] for row in self._db.rows(sql, (name.lower(),)) if pattern.search(row[0])]
-
-    def _known(self, table: str) -> set[str]:
-        if self._db.dialect == "sqlite":
-            return {row[0] for row in self._db.rows("SELECT name FROM pragma_table_info(?)", (table,))}
-        sql = (
-            "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
-            " AND table_schema = current_schema()"
-        )
-        return {row[0] for row in self._db.rows(sql, (table,))}
+        # in other letters than ASCII's the database knows no capitals, and JSON may write them as escapes
+        plain = name.isascii() and json.dumps(name) == f'"{name}"'
+        where, values = (f" WHERE instr(lower({column}), ?) > 0", (name.lower(),)) if plain else ("", ())
+        found = self._db.rows(f"SELECT DISTINCT {column} FROM {table}{where}", values)  # noqa: S608 - our own names
+        return [row[0] for row in found if row[0] and pattern.search(row[0])]
 
     def _malformed(self, pattern: re.Pattern[str], done: Counter[str]) -> None:
         for number, data in self._db.rows("SELECT id, data FROM malformed"):
@@ -137,6 +116,14 @@ class Eraser:
             if kept != words:
                 sql = "UPDATE fault_words SET words = ? WHERE fault = ?"
                 done["words of faults"] += self._db.execute(sql, (kept, fault))
+
+    # ---- what is left to people
+
+    def settings(self, name: str) -> list[str]:
+        """Where what people set up in the Console names the person: "channel settings", "person name"."""
+        pattern = named(name)
+        places = [(table, column) for table, columns in reported.items() for column in columns]
+        return [f"{table} {column}" for table, column in places if self._holding(table, column, name, pattern)]
 
     # ---- what payloads are packed with
 
