@@ -56,7 +56,8 @@ def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Relational
         opened: RelationalStore = SqliteStore(tmp_path / "other")
     else:
         postgres = request.getfixturevalue("postgres")
-        name = postgres.copy()
+        name = postgres.take()
+        request.addfinalizer(lambda: postgres.give_back(name))
         opened = PostgresStore(postgres.url(name))
     yield opened
     opened.close()

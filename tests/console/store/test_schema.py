@@ -110,9 +110,10 @@ def test_a_number_between_ours_that_we_do_not_know_is_of_a_newer_version(tmp_pat
 def test_a_migration_that_fails_leaves_nothing_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     SqliteStore(tmp_path).close()
     broken = [*schema.migrations(), (9000, "CREATE TABLE half (id INTEGER); SELECT 1 FROM nowhere;")]
-    with monkeypatch.context() as patched, pytest.raises(apsw.SQLError, match="nowhere"):
+    with monkeypatch.context() as patched:
         patched.setattr(schema, "migrations", lambda: broken)
-        SqliteStore(tmp_path)
+        with pytest.raises(apsw.SQLError, match="nowhere"):
+            SqliteStore(tmp_path)
     store = SqliteStore(tmp_path)
     assert store.database.rows("SELECT name FROM sqlite_master WHERE name = 'half'") == []
     store.close()
