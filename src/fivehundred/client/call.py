@@ -14,13 +14,13 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from fivehundred import limits
 from fivehundred.client.concurrency import at_most
-from fivehundred.client.course import Course
+from fivehundred.client.course import Course, outcome_beneath
 from fivehundred.client.errors import CallFailed, Facts, class_for
 from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
 from fivehundred.client.origin import origin
 from fivehundred.client.policy import Outcome, Policy
-from fivehundred.client.problem_reader import Told, read
+from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import until
 
@@ -138,9 +138,7 @@ class _AsyncMade(_Base):
 def outcome_of(error: Exception) -> Outcome | None:
     """How an exception of the usual libraries ended an attempt; None: it is no matter of network or server."""
     if isinstance(error, CallFailed):
-        facts = error.facts
-        told = Told(facts.problem, facts.reference, facts.trace_id, facts.retryable)
-        return Outcome(facts.status, facts.failure, told, facts.retry_after)
+        return outcome_beneath(error)
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
         return outcome_of(error.reason)
     answer = _answer(error)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from fivehundred.client import policy as rules
-from fivehundred.client.errors import Attempt, Facts, safe_url
+from fivehundred.client.errors import Attempt, CallFailed, Facts, safe_url
 from fivehundred.client.hooks import Hook, Notice, tell
 from fivehundred.client.origin import Origin
 from fivehundred.client.policy import Outcome, Policy, Request
-from fivehundred.client.problem_reader import Problem
+from fivehundred.client.problem_reader import Problem, Told
 from fivehundred.client.scope import Scope, scope
 from fivehundred.client.switches import switches
 
@@ -160,6 +160,13 @@ class Course:
             stopped=self._stopped,
             attempts=self._attempts,
         )
+
+
+def outcome_beneath(error: CallFailed) -> Outcome:
+    """Of an attempt that was itself a call of the Client: a transport of ours beneath another one, a function."""
+    facts = error.facts
+    told = Told(facts.problem, facts.reference, facts.trace_id, facts.retryable)
+    return Outcome(facts.status, facts.failure, told, facts.retry_after)
 
 
 def _attempts_max(policy: Policy, outer: Scope) -> int:

@@ -69,11 +69,15 @@ class _Client(Generic[Q, R, T]):
         **options: Any,
     ) -> None:
         self.policy = policy or Policy()
-        self._wrap = functools.partial(self.transport, policy=self.policy, hooks=hooks, raises=raises)
+        self._new_transport = functools.partial(self.transport, policy=self.policy, hooks=hooks, raises=raises)
         self._unset: Any = self.library.module.USE_CLIENT_DEFAULT
         self._builds: Any = type(self).build_request is not _Client.build_request  # somebody's subclass has its own
         wrapped = {pattern: inner and self._wrap(inner) for pattern, inner in (mounts or {}).items()}
         super().__init__(mounts=wrapped, **options)  # type: ignore[call-arg]
+
+    def _wrap(self, transport: Any) -> Any:
+        """One of ours is left as it is, with the policy that it was made with."""
+        return transport if isinstance(transport, self.transport) else self._new_transport(transport)
 
     # the library asks these two for every transport that was not given to it: the default one and one for each proxy
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 from fivehundred import limits
 from fivehundred.client import errors
 from fivehundred.client.concurrency import at_most
-from fivehundred.client.course import Course
+from fivehundred.client.course import Course, outcome_beneath
 from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
 from fivehundred.client.httpx_bodies import sendable_key
@@ -232,6 +232,8 @@ class Call:
         return Outcome(answer.status_code, told=told, retry_after=wait, body=self.body)
 
     def broken(self, error: Exception) -> Outcome | None:
+        if isinstance(error, errors.CallFailed):
+            return outcome_beneath(error)
         failure = self._failure(error)
         return Outcome(self.status, failure) if failure else None
 
@@ -249,6 +251,8 @@ class Call:
         return ""
 
     def error(self, facts: errors.Facts, answer: Any, cause: Exception | None) -> Exception:
+        if isinstance(cause, errors.CallFailed):
+            return cause
         module = self.library.module
         cause_class = type(cause) if isinstance(cause, module.TransportError) else module.ReadTimeout
         error: Exception = self.library.class_for(errors.class_for(facts), cause_class)(facts, answer)

@@ -19,7 +19,7 @@ import requests
 from fivehundred import limits
 from fivehundred.client import errors
 from fivehundred.client.connecting import ConnectTookTooLong, in_time
-from fivehundred.client.course import Course
+from fivehundred.client.course import Course, outcome_beneath
 from fivehundred.client.exchange import exchange
 from fivehundred.client.hooks import Hook
 from fivehundred.client.keys import key_for, key_header
@@ -266,10 +266,14 @@ class _Wire:
         return Outcome(status, told=told, retry_after=wait, body=body)
 
     def broken(self, error: Exception) -> Outcome | None:
+        if isinstance(error, errors.CallFailed):
+            return outcome_beneath(error)
         failure = _failure(error) if isinstance(error, requests.RequestException) else ""
         return Outcome(self.status, failure) if failure else None
 
     def error(self, facts: errors.Facts, answer: requests.Response | None, cause: Exception | None) -> Exception:
+        if isinstance(cause, errors.CallFailed):
+            return cause
         kind = errors.class_for(facts)
         cause_class = type(cause) if isinstance(cause, requests.RequestException) else requests.ReadTimeout
         error = (_classes.get(kind) or errors.also(kind, cause_class, __name__))(facts, answer)
