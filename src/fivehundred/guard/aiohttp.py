@@ -6,14 +6,18 @@ it sent. What a handler sends itself with ``StreamResponse.prepare()`` has begun
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from fivehundred.guard import duplicates
+from fivehundred import limits
+from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.outgoing import check, client_gone, ends_process, granted, has_reference, referenced
 from fivehundred.guard.request import RequestParts
+from fivehundred.guard.websocket import close_code
 from fivehundred.problem import Answer, Headers, reference_header
 
 if TYPE_CHECKING:
@@ -37,12 +41,19 @@ def install(guard: Guard, app: web.Application) -> web.Application:
         return response
 
     app.middlewares.insert(0, guarded)
+    app.on_response_prepare.append(_begins)
     return app
+
+
+async def _begins(request: web.Request, response: web.StreamResponse) -> None:
+    request[_begun_key] = response
 
 
 async def _answered(guard: Guard, request: web.Request, handler: Any) -> web.StreamResponse:
     try:
         try:
+            if guard.deadline:
+                deadline.check_headers(request.headers.get)
             response = await handler(request)
         except web.HTTPException as exc:
             response = exc
@@ -55,7 +66,7 @@ async def _answered(guard: Guard, request: web.Request, handler: Any) -> web.Str
         if request.transport is None or client_gone(exc) or isinstance(exc, ConnectionResetError):
             raise  # nobody is there
         if _begun(request):
-            return _broken(guard, request, exc)
+            return await _broken(guard, request, exc)
         return await _whole(request, guard.handle(exc, _parts(request)))
 
 
@@ -108,13 +119,26 @@ def _begun(request: web.Request) -> bool:
     return getattr(writer, "_headers_written", False) or getattr(writer, "output_size", 0) > 0
 
 
-def _broken(guard: Guard, request: web.Request, exc: BaseException) -> web.StreamResponse:
-    guard.report(exc, _parts(request), status=200)
+async def _broken(guard: Guard, request: web.Request, exc: BaseException) -> web.StreamResponse:
+    response = request.get(_begun_key)
+    if isinstance(response, web.WebSocketResponse):
+        return await _closed(guard, request, response, exc)
+    guard.report(exc, _parts(request), status=response.status if response is not None else None)
     if request.transport is not None:
         request.transport.close()  # what is written goes out, the end of the body does not
     gone = ConnectionResetError("the response broke after its first byte; the failure is reported")
     duplicates.mark(gone)
     raise gone from None
+
+
+async def _closed(
+    guard: Guard, request: web.Request, socket: web.WebSocketResponse, exc: BaseException
+) -> web.WebSocketResponse:
+    reference = guard.report(exc, _parts(request), status=None)
+    with contextlib.suppress(TimeoutError, ConnectionResetError):
+        async with asyncio.timeout(limits.drain_s_max):  # aiohttp waits for the client's word that it has heard
+            await socket.close(code=close_code, message=reference.encode())
+    return socket
 
 
 def _parts(request: web.Request) -> RequestParts:
@@ -133,4 +157,5 @@ def _parts(request: web.Request) -> RequestParts:
     )
 
 
+_begun_key = "fivehundred.response"
 _server = "aiohttp"  # as it is by default, without the versions

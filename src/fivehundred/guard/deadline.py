@@ -57,6 +57,13 @@ def check_environ(environ: dict[str, Any]) -> None:
         check(told, lambda: max(proxy_ms(environ.get("HTTP_X_REQUEST_START", ""), time.time()), kernel_ms(environ)))
 
 
+def check_headers(get: Callable[[str, str], str | None]) -> None:
+    """Raises CallerGone. ``get`` looks a header up, without regard to case, as every framework's headers do."""
+    told = get("fivehundred-deadline", "")
+    if told:
+        check(told, lambda: proxy_ms(get("x-request-start", "") or "", time.time()))
+
+
 def check(told: str, waited: Waited) -> None:
     if not (told.isascii() and told.isdigit() and len(told) <= limits.deadline_digits_max):
         return  # not from our Client: nobody has said how long they wait

@@ -15,6 +15,7 @@ import falcon.asgi
 from fivehundred.guard import exchange as asgi_exchange
 from fivehundred.guard import wsgi as wsgi_exchange
 from fivehundred.guard.asgi import AsgiGuard
+from fivehundred.guard.websocket import Socket
 from fivehundred.guard.wsgi import WsgiGuard
 
 if TYPE_CHECKING:
@@ -49,18 +50,20 @@ def _wsgi_handler(previous: Any) -> Any:
 
 
 def _asgi_handler(previous: Any) -> Any:
+    takes_socket = previous is not None and "ws" in inspect.signature(previous).parameters
+
     async def failed(req: Any, resp: Any, ex: Exception, params: Any, ws: Any = None) -> None:
-        if ws is not None:  # a socket is answered outermost
-            raise ex
         exchange = req.scope.get(asgi_exchange.key)
+        if isinstance(exchange, Socket):
+            exchange.exchange.route = req.uri_template or ""
+            raise ex  # a socket is answered outermost
         if isinstance(exchange, asgi_exchange.Exchange):
             exchange.route = req.uri_template or ""
             exchange.origin, exchange.default = ex, False
             if previous is None:
                 exchange.saw(ex, own=False)
         if previous is not None:
-            known = {"ws": ws} if "ws" in inspect.signature(previous).parameters else {}
-            await previous(req, resp, ex, params, **known)
+            await previous(req, resp, ex, params, **({"ws": ws} if takes_socket else {}))
         else:
             _bare(resp)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, WebSocketException
 from litestar.exceptions.responses import create_exception_response
 
 from fivehundred.guard.asgi import AsgiGuard
 from fivehundred.guard.exchange import Exchange, key
+from fivehundred.guard.websocket import Socket
 
 if TYPE_CHECKING:
     from fivehundred.guard.guard import Guard
@@ -30,7 +31,11 @@ def install(guard: Guard, app: Litestar) -> Litestar:
 async def _seen(exc: Exception, scope: Any) -> None:
     """Called before the handler of an exception: whatever answers with a 5xx, this is what it is about."""
     exchange = scope.get(key)
-    if isinstance(exchange, Exchange) and getattr(exc, "status_code", 500) >= 500:
+    if isinstance(exchange, Socket) and not isinstance(exc, WebSocketException):
+        exchange.exchange.route = str(scope.get("path_template", ""))
+        if getattr(exc, "status_code", 500) >= 500:
+            exchange.saw(exc)
+    elif isinstance(exchange, Exchange) and getattr(exc, "status_code", 500) >= 500:
         exchange.route = str(scope.get("path_template", ""))
         exchange.origin, exchange.default = exc, False  # not marked: its handler may make a 4xx of it
 

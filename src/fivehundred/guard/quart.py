@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from quart import Quart, Response, request
+from quart import Quart, Response, has_request_context, request, websocket
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from fivehundred.guard import duplicates
 from fivehundred.guard.asgi import AsgiGuard
 from fivehundred.guard.exchange import Exchange, cancelled, key
 from fivehundred.guard.outgoing import ends_process
+from fivehundred.guard.websocket import Socket
 
 if TYPE_CHECKING:
     from fivehundred.guard.guard import Guard
@@ -32,7 +33,7 @@ def install(guard: Guard, app: Quart) -> Quart:
         return await handle_exception(exc)
 
     async def handled(exc: Exception) -> Any:
-        if not isinstance(exc, HTTPException):
+        if has_request_context() and not isinstance(exc, HTTPException):
             exchange = request.scope.get(key)
             if isinstance(exchange, Exchange):  # not marked: only a 5xx that comes of it is reported
                 exchange.route = _route()
@@ -50,10 +51,29 @@ def install(guard: Guard, app: Quart) -> Quart:
             _told(exc, own=False)
             return await app.finalize_request(Response(b"", 500), from_error_handler=True)
 
+    _sockets(app)
     app.__dict__["handle_exception"] = unhandled
     app.__dict__["handle_user_exception"] = handled
     app.__dict__["full_dispatch_request"] = dispatched
     return app
+
+
+def _sockets(app: Quart) -> None:
+    """Of a failed WebSocket Quart makes a response, or a normal close."""
+    dispatch = app.full_dispatch_websocket
+
+    async def dispatched(context: Any = None) -> Any:
+        try:
+            return await dispatch(context)
+        except BaseException as exc:
+            found = websocket.scope.get(key)
+            if ends_process(exc) or cancelled(exc) or not isinstance(found, Socket):
+                raise
+            found.exchange.route = getattr(websocket.url_rule, "rule", "") or ""
+            found.saw(exc)
+            return None
+
+    app.__dict__["full_dispatch_websocket"] = dispatched
 
 
 def _told(exc: BaseException, *, own: bool) -> None:

@@ -18,7 +18,7 @@ from sanic.handlers import ErrorHandler
 from sanic.http import Stage
 
 from fivehundred import limits
-from fivehundred.guard import duplicates
+from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.outgoing import (
     Stopped,
@@ -30,6 +30,7 @@ from fivehundred.guard.outgoing import (
     referenced,
 )
 from fivehundred.guard.request import RequestParts
+from fivehundred.guard.websocket import close_code
 from fivehundred.problem import reference_header
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def install(guard: Guard, app: Any) -> Any:
         for middleware in app.response_middleware:
             middleware.func = _noted(middleware.func)
         for route in app.router.routes:
-            if not hasattr(route.handler, "is_websocket"):
-                route.handler = _contained(guard, route.handler)
+            own = hasattr(route.handler, "is_websocket")
+            route.handler = (_socket if own else _contained)(guard, route.handler)
 
     return app
 
@@ -111,6 +112,8 @@ def _contained(guard: Guard, handler: Any) -> Any:
         flight = guard.begin(request.method, request.path)
         flight.parts = functools.partial(_parts, request)
         try:
+            if guard.deadline:
+                deadline.check_headers(request.headers.get)
             response = handler(request, *args, **kwargs)
             return await response if isawaitable(response) else response
         except Exception:
@@ -125,6 +128,32 @@ def _contained(guard: Guard, handler: Any) -> Any:
             flight.end()
 
     return contained
+
+
+def _socket(guard: Guard, handler: Any) -> Any:
+    """Sanic runs a WebSocket's handler after the handshake, and closes normally when it fails."""
+    from websockets.exceptions import ConnectionClosed
+
+    inner = handler.args[0]
+
+    @functools.wraps(inner)
+    async def contained(request: Request, socket: Any, *args: Any, **kwargs: Any) -> None:
+        flight = guard.begin(request.method, request.path)
+        flight.parts = functools.partial(_parts, request)
+        try:
+            await inner(request, socket, *args, **kwargs)
+        except ConnectionClosed:
+            raise
+        except BaseException as exc:
+            if ends_process(exc) or cancelled(exc):
+                raise
+            await socket.close(close_code, guard.report(exc, _parts(request), status=None))
+        finally:
+            flight.end()
+
+    made: Any = functools.partial(handler.func, contained, *handler.args[1:], **handler.keywords)
+    made.__name__, made.is_websocket = inner.__name__, True
+    return made
 
 
 def _noted(middleware: Any) -> Any:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, Finish, HTTPError, RequestHandler
+from tornado.websocket import WebSocketHandler
 
 from fivehundred import limits
-from fivehundred.guard import duplicates
+from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import cancelled
 from fivehundred.guard.outgoing import check, ends_process, exposed, granted, has_reference, referenced
 from fivehundred.guard.request import RequestParts
+from fivehundred.guard.websocket import close_code
 from fivehundred.problem import Headers, reason, reference_header
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class Guarded(RequestHandler):
         flight = self._guard.begin(self.request.method or "", self.request.path)
         flight.parts = self._parts
         try:
+            if self._guard.deadline:
+                deadline.check_headers(self.request.headers.get)
             await super()._execute(*args, **kwargs)
         except BaseException as exc:
             if ends_process(exc) or cancelled(exc):
@@ -73,6 +77,9 @@ class Guarded(RequestHandler):
             super()._handle_request_exception(e)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        if isinstance(self, WebSocketHandler) and self.ws_connection is not None and isinstance(value, Exception):
+            reference = self._guard.report(value, self._parts(), status=None)
+            self.close(close_code, reference)  # before Tornado closes the stream
         if isinstance(value, BaseException) and not isinstance(value, HTTPError):
             duplicates.mark(value)
         super().log_exception(typ, value, tb)

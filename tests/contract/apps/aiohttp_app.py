@@ -123,6 +123,25 @@ async def slow(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def ws_before(request: web.Request) -> web.WebSocketResponse:
+    failures.boom()
+    return web.WebSocketResponse()
+
+
+async def ws_after(request: web.Request) -> web.WebSocketResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    failures.boom()
+    return socket
+
+
+async def begun(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(status=206)
+    await response.prepare(request)
+    failures.boom(request.query.get("m", ""))
+    return response
+
+
 def _failing(path: str) -> Any:
     async def fail(request: web.Request) -> web.Response:
         failures.by_path[path]()
@@ -149,6 +168,9 @@ views: dict[str, Any] = {
     "/sse": sse,
     "/own": own,
     "/slow": slow,
+    "/begun": begun,
+    "/ws-before": ws_before,
+    "/ws-after": ws_after,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
 }
 for path, view in views.items():

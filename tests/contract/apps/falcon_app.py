@@ -153,6 +153,16 @@ class AsgiResource:
     on_post = on_put = on_patch = on_delete = on_head = on_get
 
 
+class Socket:
+    def __init__(self, accepts: bool) -> None:
+        self.accepts = accepts
+
+    async def on_websocket(self, req: Any, ws: Any) -> None:
+        if self.accepts:
+            await ws.accept()
+        failures.boom()
+
+
 def failing_handler(req: Any, resp: Any, ex: Exception, params: Any) -> None:
     raise RuntimeError("the error handler fails too")
 
@@ -170,4 +180,7 @@ def _made(app: Any, resource: Any, failing: Any) -> Any:
 
 _cors: Any = falcon.CORSMiddleware(allow_origins=[failures.allowed_origin])
 application = _made(falcon.App(middleware=[_cors, Hooks()]), Resource, failing_handler)
-asgi_application = _made(falcon.asgi.App(middleware=[_cors, Hooks()]), AsgiResource, failing_handler_async)
+_asgi: Any = falcon.asgi.App(middleware=[_cors, Hooks()])
+_asgi.add_route("/ws-before", Socket(accepts=False))
+_asgi.add_route("/ws-after", Socket(accepts=True))
+asgi_application = _made(_asgi, AsgiResource, failing_handler_async)

@@ -143,4 +143,16 @@ views: dict[str, Any] = {
 for number, (path, view) in enumerate(views.items()):
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     application.add_route(view, path, methods=methods, name=f"view{number}")
+
+
+@application.websocket("/ws-after")
+async def ws_after(request: Request, socket: Any) -> None:
+    failures.boom()
+
+
+@application.websocket("/ws-exit")
+async def ws_exit(request: Request, socket: Any) -> None:
+    failures.system_exit()
+
+
 guard.sanic(application)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.contract.apps import failures
 from tornado.web import Application, RequestHandler
+from tornado.websocket import WebSocketHandler
 
 guard = failures.guard()
 
@@ -140,6 +141,21 @@ class Divide(Base):
         self.finish(str(1 // int(by)))
 
 
+class WsBefore(WebSocketHandler):
+    def prepare(self) -> None:
+        failures.boom()
+
+
+class WsAfter(WebSocketHandler):
+    def open(self) -> None:
+        failures.boom()
+
+
+class WsLater(WebSocketHandler):
+    async def on_message(self, message: str | bytes) -> None:
+        failures.boom()
+
+
 views: dict[str, type[RequestHandler]] = {
     "/ok": Base,
     "/boom": Boom,
@@ -159,6 +175,9 @@ views: dict[str, type[RequestHandler]] = {
     "/own": Owns,
     "/slow": Slow,
     "/divide/([0-9]+)": Divide,
+    "/ws-before": WsBefore,
+    "/ws-after": WsAfter,
+    "/ws-later": WsLater,
     **{
         path: type(path.title()[1:], (Base,), {"fail": staticmethod(fail)})
         for path, fail in failures.by_path.items()
