@@ -93,10 +93,10 @@ def code_at(key: str, counter: int) -> str:
 
 def matching(key: str, code: str, now: float, used: int) -> int | None:
     """The counter of the code when it is right and none up to it was used; else None."""
-    given = "".join(code.split())
+    given = "".join(code.split()).encode("utf-8", "replace")
     current = int(now // _code_s)
     for counter in range(current - _window, current + _window + 1):
-        if counter > used and hmac.compare_digest(code_at(key, counter), given):
+        if counter > used and hmac.compare_digest(code_at(key, counter).encode(), given):
             return counter
     return None
 
