@@ -18,8 +18,7 @@ from fivehundred.diagnosis.diagnose import diagnose
 from fivehundred.event import Event, EventError, Json, parse, seconds
 from fivehundred.event_wire import to_wire
 from fivehundred.fingerprint.choices import Book, applied
-from fivehundred.fingerprint.memory import Memory
-from fivehundred.fingerprint.rule import fingerprint
+from fivehundred.fingerprint.transition import Learned
 from fivehundred.scrub import scrub
 
 log = logging.getLogger("fivehundred.console.digest")
@@ -42,7 +41,7 @@ class Digester:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._memories: dict[str, Memory] = {}
+        self._memories: dict[str, Learned] = {}
         self._touched: set[str] = set()
         self._books: dict[str, Book] = {}  # what people decided, read anew for each batch
         self._kept_in_a_row = _kept_in_a_row_min
@@ -90,7 +89,7 @@ class Digester:
         held = self.sieve.holds_back(record.project, event)
         if held is not None:
             raise _HeldBack(held.reason)
-        fp = applied(event, fingerprint(event, self._memory(record.project)), self._book(record.project))
+        fp = applied(event, self._memory(record.project).fingerprint(event), self._book(record.project))
         key = fp.primary.value
         if not self._store.wants(record.project, key, record.received_at):
             self._kept_in_a_row = 0
@@ -104,7 +103,7 @@ class Digester:
     def _leaf(self, found: Found, event: Event) -> Digested:
         """Another task of the same group: a fault of its own."""
         record = found.record
-        fp = applied(event, fingerprint(event, self._memory(record.project)), self._book(record.project))
+        fp = applied(event, self._memory(record.project).fingerprint(event), self._book(record.project))
         key = fp.primary.value
         if not self._store.wants(record.project, key, record.received_at):
             return Digested(record.project, record.received_at, event, b"", fp, None)
@@ -112,10 +111,10 @@ class Digester:
         payload = _encode(to_wire(event))
         return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
 
-    def _memory(self, project: str) -> Memory:
+    def _memory(self, project: str) -> Learned:
         memory = self._memories.get(project)
         if memory is None:
-            memory = self._memories[project] = Memory.from_json(self._store.memory(project))
+            memory = self._memories[project] = Learned.from_json(self._store.memory(project))
         self._touched.add(project)
         return memory
 

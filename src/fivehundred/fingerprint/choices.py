@@ -96,10 +96,13 @@ def applied(event: Event, fp: Fingerprint, decided: Book) -> Fingerprint:
     """The fingerprint as people want it."""
     if decided.is_empty:
         return fp
+    before = fp.older
+    if before:  # what people decided about the older version's keys holds for both
+        fp = replace(fp, older=applied(event, replace(fp, keys=before, older=()), decided).keys)
     rule = next((r for r in decided.rules if rule_fits(r, event, fp)), None)
     if rule is not None:
         fp = _ruled(event, fp, rule)
-    for split in decided.splits.get(fp.primary.value, ()):
+    for split in _splits(fp, before, decided):
         value = split_value(split.field, event, fp)
         if not split.value or split.value == value:
             fp = _split(fp, split, value)
@@ -109,6 +112,11 @@ def applied(event: Event, fp: Fingerprint, decided: Book) -> Fingerprint:
         why = f"a key like this follows a person's merge ({lesson.id})"
         fp = replace(fp, continues=lesson.key, why=(*fp.why, why))
     return fp
+
+
+def _splits(fp: Fingerprint, before: tuple[Key, ...], decided: Book) -> tuple[Split, ...]:
+    own = decided.splits.get(fp.primary.value)
+    return own or (decided.splits.get(before[0].value, ()) if before else ())
 
 
 # ---- rules -----------------------------------------------------------------------------------------------
@@ -155,7 +163,7 @@ def split_value(name: str, event: Event, fp: Fingerprint) -> str:
 
 def _split(fp: Fingerprint, split: Split, value: str) -> Fingerprint:
     shown = value[:200]
-    key = Key("split", digest("split", fp.primary.value, split.field, value), (*fp.primary.parts, (split.field, shown)))
+    key = Key("split", digest("split", split.key, split.field, value), (*fp.primary.parts, (split.field, shown)))
     why = (f"and by {split.field}, because a person split the fault ({split.id}): {shown or 'none'}",)
     others = tuple(k for k in fp.keys if k.value != fp.primary.value)
     return replace(fp, keys=(key, *others), why=fp.why + why, continues="")

@@ -36,6 +36,7 @@ class Fingerprint:
     frame: int  # index into its frames (or event.frames) of the site; -1 when it has none
     why: tuple[str, ...]  # sentences: which key, what joined it, what was ignored
     continues: str = ""  # value of a key of the fault that this one continues when its own key is new; empty: none
+    older: tuple[Key, ...] = ()  # keys by the version before, while the algorithm is in transition
 
     @property
     def primary(self) -> Key:

@@ -180,6 +180,8 @@ class Writer:
         project, fp = digested.project, digested.fingerprint
         primary = (project, fp.primary.value)
         found = self._faults.get(primary)
+        if found is None and fp.older:  # the algorithm changed: it is the fault that it was before
+            found = self._continued(project, fp.older[0].value)
         if found is None and fp.continues:
             found = self._continued(project, fp.continues)
             if found is not None:
