@@ -216,3 +216,19 @@ def test_a_secret_in_a_repeated_variable_is_hidden_in_every_frame() -> None:
         {"vars": {"scope": {"headers": [["b'authorization'", "b'Basic abcdefgh'"]]}}} for _ in range(3)
     ]
     assert "abcdefgh" not in repr(scrub({"stacktrace": {"frames": frames}}))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"sid": "CANARY", "theme": {"dark": "CANARY"}}, {"sid": mark, "theme": mark}),
+        ({"ghp_abcdefghijklmnopqrstuvwxyz0123456789": "1"}, {mark: mark}),
+        ("sid=CANARY; theme=CANARY", mark),
+        ([["sid", "CANARY"]], mark),
+        (7, mark),
+        (None, None),
+    ],
+)
+def test_of_cookies_the_names_are_told_and_no_value_is(given: Json, expected: Json) -> None:
+    """Which cookies there were tells causes apart; a name that is itself a secret is hidden as any text is."""
+    assert scrub({"request": {"cookies": given}}) == {"request": {"cookies": expected}}
