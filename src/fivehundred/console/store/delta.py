@@ -204,14 +204,18 @@ def identity_of(identity: str) -> bytes:
     return hashlib.blake2b(identity.encode(errors="replace"), digest_size=8).digest()
 
 
-def tell_request(db: Database, fault: int, digested: Digested) -> None:
-    """A second report of a failure may know the request that the first did not: a span after a log record."""
+def tell_request(db: Database, fault: int, digested: Digested) -> str:
+    """A second report of a failure may know the request that the first did not: a span after a log record. What can be
+    searched for now and could not before; empty when it told nothing new."""
     s = summary_of(digested)
-    if s.route and s.status:
-        db.execute(
-            "UPDATE fault SET method = ?, route = ?, status = ?, search = search || ? WHERE id = ? AND route = ''",
-            (s.method, s.route, s.status, f"\n{s.method} {s.route}".casefold(), fault),
-        )
+    if not (s.route and s.status):
+        return ""
+    asked = f"{s.method} {s.route}"
+    told = db.execute(
+        "UPDATE fault SET method = ?, route = ?, status = ?, search = search || ? WHERE id = ? AND route = ''",
+        (s.method, s.route, s.status, f"\n{asked}".casefold(), fault),
+    )
+    return asked if told else ""
 
 
 def face(digested: Digested, before: Requested) -> dict[str, Value]:

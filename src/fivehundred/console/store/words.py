@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from fivehundred import limits
@@ -46,14 +46,19 @@ class Words:
                 if mark not in self._told and mark not in self._telling:
                     self._telling.add(mark)
                     new.setdefault(delta.fault, []).append(text)
+        for fault in new:
+            turns = self._turns.get(fault, (0, 0.0))[0] + 1
+            self._turns[fault] = (turns, at + _again_s if turns >= _turns_at_once else 0.0)
+        self.add(new)
+
+    def add(self, new: Mapping[int, Sequence[str]]) -> None:
+        """The words of these texts to those of their faults."""
         if not new:
             return
         sql = "SELECT fault, words FROM fault_words WHERE fault IN ({keys})"
         known: dict[int, str] = dict(among(self._db, sql, [(fault,) for fault in new]))
         rows: list[tuple[Value, ...]] = []
         for fault, texts in sorted(new.items()):
-            turns = self._turns.get(fault, (0, 0.0))[0] + 1
-            self._turns[fault] = (turns, at + _again_s if turns >= _turns_at_once else 0.0)
             words = dict.fromkeys(known.get(fault, "").split())
             before = len(words)
             for word in words_of(texts):

@@ -122,7 +122,9 @@ class Writer:
         save(self._db, touched, now)
         self._words.save(touched)
         for fault, repeated in self._repeated.items():
-            tell_request(self._db, fault, repeated)
+            told = tell_request(self._db, fault, repeated)
+            if told:
+                self._words.add({fault: [told]})
 
     def _look_up(self, events: Sequence[Digested]) -> None:
         """What is known of the batch: events seen before, the faults of the others."""
