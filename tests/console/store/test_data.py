@@ -53,14 +53,16 @@ def filled(store: RelationalStore, make: Make) -> RelationalStore:
 def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RelationalStore]:
     """Another, empty store."""
     if request.param == "sqlite":
-        opened: RelationalStore = SqliteStore(tmp_path / "other")
-    else:
-        postgres = request.getfixturevalue("postgres")
-        name = postgres.take()
-        request.addfinalizer(lambda: postgres.give_back(name))
-        opened = PostgresStore(postgres.url(name))
-    yield opened
-    opened.close()
+        store: RelationalStore = SqliteStore(tmp_path / "other")
+        yield store
+        store.close()
+        return
+    postgres = request.getfixturevalue("postgres")
+    name = postgres.take()
+    store = PostgresStore(postgres.url(name))
+    yield store
+    store.close()
+    postgres.give_back(name)
 
 
 def exported(store: RelationalStore) -> bytes:

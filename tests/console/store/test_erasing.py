@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fivehundred.console.store.database import Database
+from fivehundred.console.store.database import Database, Value
 from fivehundred.console.store.delta import identity_of
 from fivehundred.console.store.erasing_columns import deleted, harmless, replaced, reported
 from fivehundred.console.store.relational import RelationalStore
@@ -75,8 +75,9 @@ def test_a_name_in_other_letters_is_found_in_capitals_and_in_json(store: Relatio
 def fill(db: Database, table: str, text: str) -> None:
     """One row with the text in every column that a name may stand in."""
     listed = {*replaced.get(table, ()), *deleted.get(table, ()), *reported.get(table, ())}
+    blank: dict[str, Value] = {"TEXT": "x", "BLOB": b"x", "BYTEA": b"x"}
     row = {
-        f'"{column}"': text if column in listed else {"TEXT": "x", "BLOB": b"x", "BYTEA": b"x"}.get(kind, 1)
+        f'"{column}"': text if column in listed else blank.get(kind, 1)
         for owner, column, kind in columns(db)
         if owner == table
     }
