@@ -235,13 +235,23 @@ def test_of_cookies_the_names_are_told_and_no_value_is(given: Json, expected: Js
     assert scrub({"request": {"cookies": given}}) == {"request": {"cookies": expected}}
 
 
-_around_addresses = st.lists(
-    st.sampled_from(
-        ["<Cart at ", ">", ")", ", ", " ", "token=", "password: ", "key-", "hvs.", "AKIA", "sk-", "4111111111111111"]
-        + ["https://me:", "@host", "'", "0x7f3a5c0d1e80", "0x411111111111", "x"]
-    ),
-    max_size=8,
-).map("".join)
+_pieces = [
+    "<Cart at ",
+    ">",
+    ")",
+    ", ",
+    " ",
+    "token=",
+    "password: ",
+    "key-",
+    "hvs.",
+    "AKIA",
+    "sk-",
+    "4111111111111111",
+    "x",
+]
+_pieces += ["https://me:", "@host", "'", "0x7f3a5c0d1e80", "0x411111111111"]
+_around_addresses = st.lists(st.sampled_from(_pieces), max_size=8).map("".join)
 
 
 @given(_around_addresses, st.integers(min_value=0, max_value=2**48 - 1))
