@@ -15,6 +15,7 @@ from fivehundred.console import alerts_words as words
 from fivehundred.console.store.alerts import Alerts, Kind, Narrow, Rule
 from fivehundred.console.store.base import FaultNews
 from fivehundred.console.store.database import Database
+from fivehundred.console.store.triage import Triage
 
 hour_s: Final = 3600.0
 summary_after_s: Final = 900.0  # how long folded alerts are gathered before their summary goes out
@@ -33,7 +34,8 @@ def follow(database: Database, news: Sequence[FaultNews], *, now: float, in_inci
         if any("threshold" in rule.kinds or "spike" in rule.kinds for rule in rules):
             desk.count(one.fault, one.events, now=now)
         if one.fault not in in_incident:
-            written += sum(_tell(database, desk, rule, one, now) for rule in rules if fits(rule.narrow, one))
+            team = _team_of(database, one.fault) if any(rule.narrow.team for rule in rules) else ""
+            written += sum(_tell(database, desk, rule, one, now) for rule in rules if fits(rule.narrow, one, team))
     return written
 
 
@@ -59,14 +61,18 @@ def follow_incidents(database: Database, news: Sequence[IncidentNews], *, now: f
     for one in news:
         subject = f"incident:{one.incident}:{one.kind}"
         for rule in rules:
-            if one.kind in rule.kinds and _fits_incident(rule.narrow, one) and desk.told_at(rule.id, subject) is None:
+            if (
+                one.kind in rule.kinds
+                and _fits_incident(database, rule.narrow, one)
+                and desk.told_at(rule.id, subject) is None
+            ):
                 desk.tell(rule.id, subject, now=now)
                 _post(desk, rule, one.kind, one.project, words.incident(database, one), now)
                 written += 1
     return written
 
 
-def fits(narrow: Narrow, news: FaultNews) -> bool:
+def fits(narrow: Narrow, news: FaultNews, team: str = "") -> bool:
     """Whether the newest event of the fault is what the rule is about."""
     event = news.newest.event
     cause = news.diagnosed.diagnosis.cause if news.diagnosed and news.diagnosed.diagnosis else ""
@@ -75,16 +81,33 @@ def fits(narrow: Narrow, news: FaultNews) -> bool:
         and _any(narrow.environment, event.environment)
         and _any(narrow.level, event.level)
         and (not narrow.cause or not cause or cause in narrow.cause)
+        and (not narrow.team or team.lower() in {name.lower() for name in narrow.team})
         and (not narrow.tag or any(event.tags.get(name) == value for name, value in narrow.tag))
     )
 
 
-def _fits_incident(narrow: Narrow, news: IncidentNews) -> bool:
+def _team_of(database: Database, fault: int) -> str:
+    """Whose the fault is, when it is a team's; the rules of ownership were followed before."""
+    owner = Triage(database).of([fault])[fault].owner
+    return owner.name if owner is not None and owner.kind == "team" else ""
+
+
+def _fits_incident(database: Database, narrow: Narrow, news: IncidentNews) -> bool:
     return (
         _any(narrow.project, news.project)
         and (not narrow.environment or bool(set(narrow.environment) & set(news.environments)))
         and (not narrow.cause or bool(set(narrow.cause) & set(news.causes)))
+        and (not narrow.team or bool({name.lower() for name in narrow.team} & _teams_of(database, news.incident)))
     )
+
+
+def _teams_of(database: Database, incident: int) -> set[str]:
+    """In small letters: whose its faults are."""
+    sql = (
+        "SELECT DISTINCT lower(t.owner) FROM incident_fault i JOIN triage t ON t.fault = i.fault"
+        " WHERE i.incident = ? AND t.owner_kind = 'team'"
+    )
+    return {str(row[0]) for row in database.rows(sql, (incident,))}
 
 
 def _any(wanted: tuple[str, ...], value: str) -> bool:

@@ -18,7 +18,7 @@ _read_pages: Final = (
     r"|/(?:help|live|losses|malformed|palette|releases?|routes?)|/"
 )
 _read_answers: Final = (
-    r"/api/v1/(?:faults|events|incidents|choices|views)(?:/.*)?"
+    r"/api/v1/(?:faults|events|incidents|choices|views|objectives|deploys)(?:/.*)?"
     r"|/api/v1/(?:openapi\.json|rates|releases|routes|stats)"
 )
 
@@ -27,6 +27,7 @@ _table: Final[tuple[tuple[str, str, Wanted], ...]] = (
     (_reading, r"/static/[^/]+|/favicon\.ico", "public"),
     (_any, r"/sign-in(?:/oidc(?:/back)?)?|/invite/[^/]+|/sign-out", "public"),
     ("POST", r"/looks", "public"),
+    (_reading, r"/api/v1/trackers", "act"),  # to make an issue, one must know where
     (_any, r"/account(?:/.*)?", "signed"),
     (_any, r"/(?:people|teams|audit)(?:/.*)?", "admin"),
     (_any, r"/api/v1/(?:people|teams|audit)(?:/.*)?", "admin"),
@@ -35,7 +36,7 @@ _table: Final[tuple[tuple[str, str, Wanted], ...]] = (
     (_reading, r"/projects(?:/\d+)?", "read"),
     (_any, r"/projects(?:/.*)?", "manage"),
     (_reading, r"/api/v1/projects(?:/\d+)?", "read"),
-    (_any, r"/api/v1/(?:projects|filters|ownership|rules|alerts|channels|quotas)(?:/.*)?", "manage"),
+    (_any, r"/api/v1/(?:projects|filters|ownership|rules|alerts|channels|quotas|trackers)(?:/.*)?", "manage"),
     (_reading, r"/grouping|/api/v1/(?:grouping-rules|owner-rules)", "read"),
     # rules hold for events of every project
     (_any, r"/grouping(?:/.*)?|/api/v1/(?:grouping-rules|owner-rules)(?:/.*)?", "manage"),

@@ -14,8 +14,11 @@ from starlette.responses import Response
 
 from fivehundred import limits
 from fivehundred.console.api import shapes
+from fivehundred.console.channels.base import BadSettings, ChannelError
 from fivehundred.console.store.base import BadCursor, NotFound
+from fivehundred.console.store.people import LastOwner, NameTaken, PersonRefused
 from fivehundred.console.store.triage import TriageRefused
+from fivehundred.console.vault import CannotOpen
 from fivehundred.console.web import edge, forms
 
 Reader: TypeAlias = Callable[[Request], object]
@@ -68,8 +71,10 @@ async def _answer(request: Request, work: Callable[[], object]) -> Response:
         raise HTTPException(404, str(e)) from e
     except BadCursor as e:
         raise HTTPException(400, str(e)) from e
-    except TriageRefused as e:
+    except (TriageRefused, BadSettings, NameTaken, LastOwner, PersonRefused) as e:
         raise HTTPException(422, f"{e}; nothing was changed") from e
+    except (ChannelError, CannotOpen) as e:  # somebody else's service, or their secret
+        raise HTTPException(502, f"{e}; nothing was changed") from e
     except Exception as e:  # whatever an event makes an answer stumble over
         return edge.failed(request, e)
     tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
@@ -100,6 +105,14 @@ def decoded(body: bytes, kind: type[shapes.T]) -> shapes.T:
 
 def limit_of(request: Request) -> int:
     return number_of(request, "limit", limits.rows_max, limits.page_rows_max)
+
+
+def numbered(request: Request, name: str) -> int:
+    """The number in the address. Raises NotFound for one that no store could hold."""
+    number: int = request.path_params[name]
+    if not 0 < number < 2**63:
+        raise NotFound(f"there is no {name} with such a number")
+    return number
 
 
 def number_of(request: Request, name: str, default: int, most: int) -> int:

@@ -8,9 +8,11 @@ from typing import Any
 import fivehundred
 from fivehundred import limits
 from fivehundred.console.api import (
+    alerts,
     choices,
     context,
     incidents,
+    issues,
     openapi_choices,
     openapi_triage,
     people,
@@ -58,7 +60,17 @@ def document(public_url: str) -> dict[str, Any]:
                 *choices.shown,
                 *context.shown,
                 *people.shown,
-                sent=(quotas.QuotaChange, *triage.sent, *choices.sent, *context.sent),
+                *alerts.shown,
+                *issues.shown,
+                sent=(
+                    quotas.QuotaChange,
+                    *triage.sent,
+                    *choices.sent,
+                    *context.sent,
+                    *people.sent,
+                    *alerts.sent,
+                    *issues.sent,
+                ),
             )
         },
     }
@@ -80,6 +92,8 @@ def _paths() -> dict[str, Any]:
         **openapi_triage.paths(),
         **openapi_choices.paths(),
         **people.paths(),
+        **alerts.paths(),
+        **issues.paths(),
         "/openapi.json": {"get": gets("this document", None)},
         "/faults": {
             "get": gets("faults that match a search", "FaultList", line, order, cursor, limit),

@@ -1,21 +1,26 @@
-"""Who is asking, tokens, people and the audit log in the JSON API. No secret is in an answer."""
+"""Who is asking, tokens, people, teams and the audit log in the JSON API. A secret is told once, to whom makes it."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.access.identity import current
+from fivehundred.console.access.roles import Need, Role, role_of
 from fivehundred.console.api import edge
-from fivehundred.console.api.operations import gets, in_path, in_query, removes
+from fivehundred.console.api.operations import gets, in_path, in_query, removes, sends
 from fivehundred.console.api.shapes import Changed
+from fivehundred.console.api.triage import Made
 from fivehundred.console.site import Site
-from fivehundred.console.store.people import AuditRow, People, Token
+from fivehundred.console.store.base import NotFound
+from fivehundred.console.store.people import AuditRow, People, PersonRefused, Team, Token
+from fivehundred.console.web.account import make_token
+from fivehundred.console.web.people import change_person, invite, may_change
 
 _audit_rows: int = 100
 
@@ -62,7 +67,70 @@ class AuditList:
     next: int | None
 
 
-shown = (Me, PersonList, TokenList, AuditList)
+@dataclass(frozen=True, slots=True)
+class PersonSent:
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """``invite``: the link that sets a password, shown this once."""
+
+    id: int
+    invite: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChange:
+    """``role`` goes with the act role."""
+
+    act: Literal["role", "disable", "enable", "codes off", "invite"]
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSent:
+    """``members``: numbers of people; ``projects``: numbers of projects. Left out: none."""
+
+    name: str
+    members: tuple[int, ...] = ()
+    projects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TeamChange:
+    """Both at once: what is left out is none."""
+
+    members: tuple[int, ...] = ()
+    projects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TeamList:
+    teams: tuple[Team, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSent:
+    """``project`` empty: all that you see."""
+
+    name: str
+    scope: Need = "read"
+    project: str = ""
+    days: int = 365
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMade:
+    """``token``: shown this once."""
+
+    id: int
+    token: str
+
+
+sent: tuple[type, ...] = (PersonSent, PersonChange, TeamSent, TeamChange, TokenSent)
+shown: tuple[type, ...] = (*sent, Me, PersonList, TokenList, AuditList, Invited, TeamList, TokenMade)
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -70,8 +138,15 @@ def routes(site: Site) -> list[BaseRoute]:
     api = PeopleApi(site)
     return [
         Route("/me", edge.reads(api.me)),
-        Route("/people", edge.reads(api.people)),
-        Route("/tokens", edge.reads(api.tokens)),
+        Route("/people", edge.reads(api.people), methods=["GET"]),
+        Route("/people", edge.changes(api.add_person), methods=["POST"]),
+        Route("/people/{person:int}", edge.changes(api.change_person), methods=["PATCH"]),
+        Route("/teams", edge.reads(api.teams), methods=["GET"]),
+        Route("/teams", edge.changes(api.add_team), methods=["POST"]),
+        Route("/teams/{team:int}", edge.changes(api.set_team), methods=["PUT"]),
+        Route("/teams/{team:int}", edge.removes(api.remove_team), methods=["DELETE"]),
+        Route("/tokens", edge.reads(api.tokens), methods=["GET"]),
+        Route("/tokens", edge.changes(api.add_token), methods=["POST"]),
         Route("/tokens/{token:int}", edge.removes(api.revoke), methods=["DELETE"]),
         Route("/audit", edge.reads(api.audit, "before")),
     ]
@@ -79,11 +154,28 @@ def routes(site: Site) -> list[BaseRoute]:
 
 def paths() -> dict[str, Any]:
     token = in_path("token", {"type": "integer", "minimum": 1}, "the number of the token")
+    person, team = (in_path(n, {"type": "integer", "minimum": 1}, f"the number of the {n}") for n in ("person", "team"))
     before = in_query("before", {"type": "integer", "minimum": 1}, "the `next` of the rows before")
     return {
         "/me": {"get": gets("who is asking, and what they may", "Me")},
-        "/people": {"get": gets("accounts", "PersonList")},
-        "/tokens": {"get": gets("your tokens", "TokenList")},
+        "/people": {
+            "get": gets("accounts", "PersonList"),
+            "post": sends("add somebody; the answer holds the link that sets a password", "PersonSent", "Invited"),
+        },
+        "/people/{person}": {
+            "patch": sends(
+                "change a role, disable, enable, take codes off, invite again", "PersonChange", "Invited", person
+            )
+        },
+        "/teams": {"get": gets("teams", "TeamList"), "post": sends("make a team", "TeamSent", "Made")},
+        "/teams/{team}": {
+            "put": sends("say who is in a team and what it has", "TeamChange", "TeamList", team),
+            "delete": removes("remove a team", team),
+        },
+        "/tokens": {
+            "get": gets("your tokens", "TokenList"),
+            "post": sends("make a token that may no more than you", "TokenSent", "TokenMade"),
+        },
         "/tokens/{token}": {"delete": removes("revoke one of your tokens", token)},
         "/audit": {"get": gets("who changed what, when and from where", "AuditList", before)},
     }
@@ -119,6 +211,77 @@ class PeopleApi:
         self._desk().audit(found.name, "revoked a token", gone.name, address=address, now=time.time())
         return Changed(1)
 
+    # ---- changes
+
+    def add_person(self, request: Request, body: bytes) -> Invited:
+        wish, desk = edge.decoded(body, PersonSent), self._desk()
+        name = _named(wish.name)
+        may_change(wish.role)
+        made = desk.add(name, wish.role, now=time.time())
+        self._audit(request, f"added as {wish.role}", name)
+        return Invited(made, invite(self._site, made))
+
+    def change_person(self, request: Request, body: bytes) -> Invited:
+        wish, desk = edge.decoded(body, PersonChange), self._desk()
+        person = desk.person(edge.numbered(request, "person"))
+        may_change(role_of(person.role) or "viewer")
+        link = ""
+        if wish.act == "invite":
+            link = invite(self._site, person.id)
+        else:
+            change_person(desk, person, wish.act, wish.role or "")
+        said = {"role": f"made {wish.role}", "invite": "made an invitation for"}.get(wish.act, wish.act)
+        self._audit(request, said, person.shown)
+        return Invited(person.id, link)
+
+    def teams(self, request: Request) -> TeamList:
+        return TeamList(tuple(self._desk().teams()))
+
+    def add_team(self, request: Request, body: bytes) -> Made:
+        wish, desk = edge.decoded(body, TeamSent), self._desk()
+        name = _named(wish.name)
+        self._check(wish.members, wish.projects)
+        with self._site.store().database.transaction():
+            made = desk.add_team(name)
+            desk.set_team(made, wish.members, wish.projects)
+        self._audit(request, "made the team", name)
+        return Made(made)
+
+    def set_team(self, request: Request, body: bytes) -> TeamList:
+        wish, team = edge.decoded(body, TeamChange), edge.numbered(request, "team")
+        self._check(wish.members, wish.projects)
+        self._desk().set_team(team, wish.members, wish.projects)
+        self._audit(request, "changed the team", str(team))
+        return self.teams(request)
+
+    def remove_team(self, request: Request) -> Changed:
+        team, desk = edge.numbered(request, "team"), self._desk()
+        known = any(found.id == team for found in desk.teams())
+        desk.remove_team(team)
+        self._audit(request, "removed the team", str(team))
+        return Changed(int(known))
+
+    def add_token(self, request: Request, body: bytes) -> TokenMade:
+        wish = edge.decoded(body, TokenSent)
+        made, value = make_token(self._site, wish.name, wish.scope, wish.project, wish.days, now=time.time())
+        self._audit(request, "made a token", " ".join(wish.name.split()))
+        return TokenMade(made, value)
+
+    def _check(self, members: tuple[int, ...], projects: tuple[str, ...]) -> None:
+        """Raises NotFound for what is not there."""
+        if len(members) + len(projects) > 1_000:
+            raise HTTPException(422, "a team has at most 1,000 members and projects; nothing was changed")
+        known = {p.id for p in self._desk().people()}
+        for member in members:
+            if member not in known:
+                raise NotFound(f"there is no account {str(member)[:20]}")
+        for project in projects:
+            self._site.store().project(project)
+
+    def _audit(self, request: Request, what: str, about: str) -> None:
+        address = request.client.host if request.client else ""
+        self._desk().audit(current.get().name, what, about, address=address, now=time.time())
+
     def audit(self, request: Request) -> AuditList:
         asked = request.query_params.get("before")
         if asked is not None and not (asked.isascii() and asked.isdecimal() and len(asked) < 19):
@@ -128,3 +291,10 @@ class PeopleApi:
 
     def _desk(self) -> People:
         return People(self._site.store().database)
+
+
+def _named(text: str) -> str:
+    name = " ".join(text.replace("\0", "").split())
+    if not 1 <= len(name) <= 100:
+        raise PersonRefused("a name has 1 to 100 characters")
+    return name

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from fivehundred import limits
 from fivehundred.console.access.identity import current
-from fivehundred.console.api import choices, context, incidents, openapi, people, quotas, shapes, triage
+from fivehundred.console.api import alerts, choices, context, incidents, issues, openapi, people, quotas, shapes, triage
 from fivehundred.console.api.edge import changes, decoded, limit_of, number_of, reads, refused
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import Order, Tally
@@ -39,6 +39,8 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/projects", reads(api.projects)),
         *quotas.routes(site),
         *people.routes(site),
+        *alerts.routes(site),
+        *issues.routes(site),
         Route("/stats", reads(api.stats, "hours", "project")),
         Route("/incidents", reads(incident.list, "state", "project", "cursor", "limit")),
         Route("/incidents/{incident:int}", reads(incident.one), methods=["GET"]),

@@ -39,6 +39,7 @@ class Narrow:
     cause: tuple[str, ...] = ()
     level: tuple[str, ...] = ()
     tag: tuple[tuple[str, str], ...] = ()
+    team: tuple[str, ...] = ()  # that the fault is assigned to
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ _failures_kept_s: Final = 86_400.0
 _invite_kept_s: Final = 90 * 86_400.0
 
 
+class PersonRefused(StoreError):
+    """What was asked for an account, a team or a token cannot be done; the text says why."""
+
+
 class NameTaken(StoreError):
     """There is somebody, or a team, of that name."""
 

@@ -17,7 +17,7 @@ from fivehundred.console.access.identity import Identity, current
 from fivehundred.console.access.roles import lower, needs, role_of, top
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
-from fivehundred.console.store.people import People, Person, session_s_max
+from fivehundred.console.store.people import People, Person, PersonRefused, session_s_max
 from fivehundred.console.web import edge, forms, render
 
 _token_name_chars_max: Final = 60
@@ -232,31 +232,14 @@ class Account:
         return _back("#sessions")
 
     def add_token(self, request: Request, sent: edge.Fields) -> Response:
-        person, identity = self._self()
-        desk, name = self._desk(), " ".join(_first(sent, "name").split())
-        scope = next((need for need in needs if need == _first(sent, "scope")), None)
-        project, days = _first(sent, "project"), _first(sent, "days") or "365"
-        if not name or len(name) > _token_name_chars_max or scope is None:
-            return self.show(request, "A token has a name of 1 to 60 characters and a scope.", 400)
-        if not (days.isascii() and days.isdecimal() and 1 <= int(days) <= _token_days_max):
-            return self.show(request, f"A token lasts 1 to {_token_days_max} days.", 400)
-        if len(desk.tokens(person.id)) >= _tokens_a_person_max:
-            return self.show(request, f"There are {_tokens_a_person_max} tokens already; revoke one first.", 400)
-        if project:
-            self._site.store().project(project)  # raises NotFound
-        value = secret.random_secret(secret.token_mark)
-        now = time.time()
-        desk.add_token(
-            person.id,
-            name,
-            secret.digest(value),
-            value[:10],
-            scope=lower(scope, top(identity.role)),
-            project=project,
-            expires_at=now + int(days) * _day_s,
-            now=now,
-        )
-        self._audit(request, "made a token", name)
+        days = _first(sent, "days") or "365"
+        number = int(days) if days.isascii() and days.isdecimal() and len(days) < 6 else 0
+        try:
+            name, scope, project = (_first(sent, n) for n in ("name", "scope", "project"))
+            _, value = make_token(self._site, name, scope, project, number, now=time.time())
+        except PersonRefused as e:
+            return self.show(request, f"No token was made: {e}.", 400)
+        self._audit(request, "made a token", _first(sent, "name"))
         return self.show(request, made=value)
 
     def revoke_token(self, request: Request, sent: edge.Fields) -> Response:
@@ -276,6 +259,36 @@ class Account:
 
     def _desk(self) -> People:
         return People(self._site.store().database)
+
+
+def make_token(site: Site, name: str, scope: str, project: str, days: int, *, now: float) -> tuple[int, str]:
+    """(its number, the token) of whoever asks; never for more than they may. Raises PersonRefused, NotFound."""
+    identity, desk, name = current.get(), People(site.store().database), " ".join(name.replace("\0", "").split())
+    wanted = next((need for need in needs if need == scope), None)
+    if identity.person is None:
+        raise PersonRefused("this Console has no accounts, so it needs no tokens")
+    if not name or len(name) > _token_name_chars_max or wanted is None:
+        raise PersonRefused(f"a token has a name of 1 to 60 characters and a scope: {', '.join(needs)}")
+    if not 1 <= days <= _token_days_max:
+        raise PersonRefused(f"a token lasts 1 to {_token_days_max} days")
+    if len(desk.tokens(identity.person)) >= _tokens_a_person_max:
+        raise PersonRefused(f"there are {_tokens_a_person_max} tokens already; revoke one first")
+    if project:
+        site.store().project(project)  # raises NotFound
+    elif identity.how == "token" and identity.projects is not None:
+        raise PersonRefused("a token of some projects makes tokens of one of them; name it")
+    value = secret.random_secret(secret.token_mark)
+    made = desk.add_token(
+        identity.person,
+        name,
+        secret.digest(value),
+        value[:10],
+        scope=lower(lower(wanted, top(identity.role)), identity.most),
+        project=project,
+        expires_at=now + days * _day_s,
+        now=now,
+    )
+    return made, value
 
 
 _used_up: Final = "It was used already, is out of date, or was replaced by a newer one. Ask for another."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
@@ -74,11 +75,7 @@ class AlertPages:
 
     def test(self, request: Request, sent: edge.Fields) -> Response:
         """A message of its own through the same outbox: what is shown there is what happened."""
-        desk, now = self._desk(), time.time()
-        channel = desk.channel(request.path_params["channel"])
-        subject, body = words.test(channel.name)
-        with self._site.store().database.transaction():
-            desk.add(channel.id, 0, "test", "", subject, body, now=now, due_at=now)
+        add_test(self._site, request.path_params["channel"], now=time.time())
         return _back("#outbox")
 
     def remove_channel(self, request: Request, sent: edge.Fields) -> Response:
@@ -87,7 +84,7 @@ class AlertPages:
 
     def add_rule(self, request: Request, sent: edge.Fields) -> Response:
         try:
-            rule = rule_of(sent)
+            rule = checked_rule(self._desk(), rule_of(sent))
             self._desk().add_rule(rule, now=time.time())
             note(rule.name)
         except (BadSettings, NotFound) as e:
@@ -133,6 +130,35 @@ def add_channel(site: Site, sent: dict[str, str], *, now: float) -> int:
     return desk.add_channel(name, kind, settings, sealed, hourly_max=hourly_max, now=now)
 
 
+def add_test(site: Site, channel: int, *, now: float) -> int:
+    """Its number in the outbox. Raises NotFound."""
+    database = site.store().database
+    desk = Alerts(database)
+    found = desk.channel(channel)
+    subject, body = words.test(found.name)
+    with database.transaction():
+        return desk.add(found.id, 0, "test", "", subject, body, now=now, due_at=now)
+
+
+def checked_rule(desk: Alerts, rule: Rule) -> Rule:
+    """Within bounds and with a name. Raises BadSettings."""
+    if not rule.kinds:
+        raise BadSettings(f"a rule tells of at least one of {', '.join(rule_kinds)}")
+    if len(desk.rules()) >= _rules_max:
+        raise BadSettings(f"there are {_rules_max} rules already; remove one first")
+    narrow = rule.narrow
+    words_of = [narrow.project, narrow.environment, narrow.cause, narrow.level, narrow.team]
+    if any(len(found) > 50 for found in (*words_of, narrow.tag)):
+        raise BadSettings("a rule is narrowed to at most 50 values of each kind")
+    if any(len(value) > 200 for found in (*words_of, *narrow.tag) for value in found):
+        raise BadSettings("what a rule is narrowed to has at most 200 characters")
+    if any(cause not in causes for cause in narrow.cause):
+        raise BadSettings(f"a cause is one of {', '.join(causes)}")
+    if not (1 <= rule.threshold <= 10_000_000 and 60 <= rule.within_s <= 86_400 and 60 <= rule.again_s <= 6_000_000):
+        raise BadSettings("threshold, within_s or again_s is out of bounds: 1 event, 60 s to a day, 60 s")
+    return replace(rule, name=_name(rule.name) or ", ".join(kind.replace("_", " ") for kind in rule.kinds))
+
+
 def rule_of(sent: edge.Fields) -> Rule:
     """From the fields of a form. Raises BadSettings."""
     first = {name: values[0] for name, values in sent.items() if values}
@@ -145,6 +171,7 @@ def rule_of(sent: edge.Fields) -> Rule:
         cause=tuple(c for c in causes if c in sent.get("cause", [])),
         level=_values(first.get("level", "").split(",")),
         tag=_tags(first.get("tag", "")),
+        team=_values(first.get("team", "").split(",")),
     )
     return Rule(
         id=0,

@@ -14,7 +14,7 @@ from fivehundred.console.access.identity import current
 from fivehundred.console.access.roles import Role, may_grant, role_of, roles
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import StoreError
-from fivehundred.console.store.people import People, Person
+from fivehundred.console.store.people import People, Person, PersonRefused
 from fivehundred.console.web import edge, render
 from fivehundred.console.web.account import address_of
 
@@ -23,7 +23,7 @@ _name_chars_max: Final = 100
 _audit_rows: Final = 100
 
 
-class Denied(StoreError):
+class Denied(PersonRefused):
     """The act is not one that this person may do to that one; the text says why."""
 
 
@@ -66,52 +66,26 @@ class PeoplePages:
             return self.show(request, "Nobody was added: a name of 1 to 100 characters and a role are needed.", 400)
         desk = self._desk()
         try:
-            self._may(role)
+            may_change(role)
             person = desk.add(name, role, now=time.time())
         except StoreError as e:
             return self.show(request, f"Nobody was added: {e}.", 400)
         self._audit(request, f"added as {role}", name)
-        return self.show(request, invite=self._invite(person))
+        return self.show(request, invite=invite(self._site, person))
 
     def change(self, request: Request, sent: edge.Fields) -> Response:
         desk, act = self._desk(), _first(sent, "act")
         person = desk.person(request.path_params["person"])
         try:
-            self._may(role_of(person.role) or "viewer")
+            may_change(role_of(person.role) or "viewer")
             if act == "invite":
                 self._audit(request, "made an invitation for", person.shown)
-                return self.show(request, invite=self._invite(person.id))
-            self._change(desk, person, act, _first(sent, "role"))
+                return self.show(request, invite=invite(self._site, person.id))
+            change_person(desk, person, act, _first(sent, "role"))
         except StoreError as e:
             return self.show(request, f"Nothing was changed: {e}.", 400)
         self._audit(request, {"role": f"made {_first(sent, 'role')}"}.get(act, act), person.shown)
         return _back()
-
-    def _change(self, desk: People, person: Person, act: str, named: str) -> None:
-        if act == "role":
-            role = role_of(named)
-            if role is None:
-                raise Denied(f"a role is one of {', '.join(roles)}")
-            self._may(role)
-            desk.set_role(person.id, role)
-        elif act == "disable":
-            desk.disable(person.id, now=time.time())
-        elif act == "enable":
-            desk.enable(person.id)
-        elif act == "codes off":
-            desk.set_totp(person.id, "", ())
-        else:
-            raise Denied(f"{act[:40]!r} is no act")
-
-    def _may(self, role: Role) -> None:
-        own = current.get().role
-        if not may_grant(own, role):
-            raise Denied(f"{own}s change nobody who is {role}")
-
-    def _invite(self, person: int) -> str:
-        value = secret.random_secret()
-        self._desk().invite(person, secret.digest(value), expires_at=time.time() + invite_s)
-        return f"{self._site.public_url}/invite/{value}"
 
     def add_team(self, request: Request, sent: edge.Fields) -> Response:
         name = " ".join(_first(sent, "name").split())
@@ -150,6 +124,38 @@ class PeoplePages:
 
     def _desk(self) -> People:
         return People(self._site.store().database)
+
+
+def change_person(desk: People, person: Person, act: str, named: str) -> None:
+    """Raises Denied, LastOwner."""
+    if act == "role":
+        role = role_of(named)
+        if role is None:
+            raise Denied(f"a role is one of {', '.join(roles)}")
+        may_change(role)
+        desk.set_role(person.id, role)
+    elif act == "disable":
+        desk.disable(person.id, now=time.time())
+    elif act == "enable":
+        desk.enable(person.id)
+    elif act == "codes off":
+        desk.set_totp(person.id, "", ())
+    else:
+        raise Denied(f"{act[:40]!r} is no act")
+
+
+def may_change(role: Role) -> None:
+    """Raises Denied."""
+    own = current.get().role
+    if not may_grant(own, role):
+        raise Denied(f"{own}s change nobody who is {role}")
+
+
+def invite(site: Site, person: int) -> str:
+    """The link; it is shown once."""
+    value = secret.random_secret()
+    People(site.store().database).invite(person, secret.digest(value), expires_at=time.time() + invite_s)
+    return f"{site.public_url}/invite/{value}"
 
 
 def _first(sent: edge.Fields, name: str) -> str:

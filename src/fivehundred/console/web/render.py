@@ -202,4 +202,5 @@ def only(rule: Rule, projects: Sequence[Project]) -> str:
     narrow = rule.narrow
     parts = [", ".join(names.get(p, p) for p in narrow.project), *map(", ".join, (narrow.environment, narrow.cause))]
     parts += [", ".join(narrow.level), ", ".join(f"{name}={value}" for name, value in narrow.tag)]
+    parts += [", ".join(f"team {name}" for name in narrow.team)]
     return "; ".join(part for part in parts if part) or "everything"

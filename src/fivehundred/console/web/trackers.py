@@ -46,20 +46,10 @@ class TrackerPages:
         return render.page(request, "trackers.html", values, status=status)
 
     def add(self, request: Request, sent: edge.Fields) -> Response:
-        first = {name: values[0].strip()[:2_000] for name, values in sent.items() if values}
-        kind = next((k for k in kinds if k == first.get("kind")), None)
         try:
-            if kind is None:
-                raise BadSettings(f"a tracker is one of {', '.join(kinds)}")
-            url = (first.get("url") or default_urls[kind]).rstrip("/")
-            target, account, token = (first.get(name, "") for name in ("target", "account", "secret"))
-            Issues(kind, url, target, account, token)
+            add_tracker(self._site, {name: values[0] for name, values in sent.items() if values})
         except BadSettings as e:
             return self.show(request, f"No tracker was added: {e}.", 400)
-        name = one_line(first.get("name", ""), 60) or f"{kind} {target}"
-        made = Tracker(0, name, kind, url, target, account, self._site.vault.seal(token))
-        self._desk().add(made, now=time.time())
-        note(name)
         return RedirectResponse("/trackers", 303, render.headers)
 
     def remove(self, request: Request, sent: edge.Fields) -> Response:
@@ -72,9 +62,9 @@ class TrackerPages:
         first = {name: values[0].strip() for name, values in sent.items() if values}
         try:
             if first.get("tracker"):
-                self._create(request, fault, first["tracker"])
+                create_issue(self._site, fault, _tracker(first["tracker"]), by=actor(request).name)
             elif first.get("url"):
-                self._link(request, fault, first["url"])
+                link_issue(self._site, fault, first["url"], by=actor(request).name)
             elif first.get("unlink", "").isdecimal():
                 self._desk().unlink(fault, int(first["unlink"]))
         except BadSettings as e:
@@ -83,26 +73,53 @@ class TrackerPages:
             return edge.problem(request, 502, "No issue was made", f"{e}.")
         return RedirectResponse(f"/faults/{fault}#issues", 303, render.headers)
 
-    def _create(self, request: Request, fault: int, tracker: str) -> None:
-        store, now = self._site.store(), time.time()
-        if not (tracker.isascii() and tracker.isdecimal() and len(tracker) < 16):
-            raise NotFound("there is no such tracker")
-        row = self._desk().tracker(int(tracker))
-        kind = next(k for k in kinds if k == row.kind)
-        detail = store.fault(fault, now=now)
-        title = f"{detail.fault.title}: {detail.fault.message}" if detail.fault.message else detail.fault.title
-        markdown = copies.markdown(detail, newest(store, detail), self._site.public_url)
-        issues = Issues(kind, row.url, row.target, row.account, self._site.vault.open(row.sealed))
-        made = issues.create(title, markdown)
-        self._desk().link(fault, row.id, made.title, made.url, by=actor(request).name, now=now)
-
-    def _link(self, request: Request, fault: int, url: str) -> None:
-        self._site.store().fault(fault, now=time.time())  # raises NotFound
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 2_000 or not url.isprintable():
-            raise BadSettings("the address of an issue begins with https:// and names a host")
-        title = one_line(parts.path.rstrip("/").rpartition("/")[2] or parts.hostname, 60)
-        self._desk().link(fault, 0, title, url, by=actor(request).name, now=time.time())
-
     def _desk(self) -> Trackers:
         return Trackers(self._site.store().database)
+
+
+def add_tracker(site: Site, sent: dict[str, str]) -> int:
+    """From the fields of a form or of the API. Raises BadSettings."""
+    first = {name: value.strip()[:2_000] for name, value in sent.items()}
+    kind = next((k for k in kinds if k == first.get("kind")), None)
+    if kind is None:
+        raise BadSettings(f"a tracker is one of {', '.join(kinds)}")
+    url = (first.get("url") or default_urls[kind]).rstrip("/")
+    target, account, token = (first.get(name, "") for name in ("target", "account", "secret"))
+    Issues(kind, url, target, account, token)
+    name = one_line(first.get("name", ""), 60) or f"{kind} {target}"
+    note(name)
+    made = Tracker(0, name, kind, url, target, account, site.vault.seal(token))
+    return Trackers(site.store().database).add(made, now=time.time())
+
+
+def create_issue(site: Site, fault: int, tracker: int, *, by: str) -> None:
+    """Raises NotFound, ChannelError, CannotOpen."""
+    store, now = site.store(), time.time()
+    desk = Trackers(store.database)
+    row = desk.tracker(tracker)
+    kind = next(k for k in kinds if k == row.kind)
+    detail = store.fault(fault, now=now)
+    title = f"{detail.fault.title}: {detail.fault.message}" if detail.fault.message else detail.fault.title
+    markdown = copies.markdown(detail, newest(store, detail), site.public_url)
+    made = Issues(kind, row.url, row.target, row.account, site.vault.open(row.sealed)).create(title, markdown)
+    desk.link(fault, row.id, made.title, made.url, by=by, now=now)
+
+
+def link_issue(site: Site, fault: int, url: str, *, by: str) -> None:
+    """Raises NotFound, BadSettings."""
+    store, now = site.store(), time.time()
+    store.fault(fault, now=now)
+    try:
+        parts = urlsplit(url)
+    except ValueError as e:
+        raise BadSettings(f"{url[:60]!r} is no address: {e}") from e
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 2_000 or not url.isprintable():
+        raise BadSettings("the address of an issue begins with https:// and names a host")
+    title = one_line(parts.path.rstrip("/").rpartition("/")[2] or parts.hostname, 60)
+    Trackers(store.database).link(fault, 0, title, url, by=by, now=now)
+
+
+def _tracker(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise NotFound("there is no such tracker")
+    return int(text)
