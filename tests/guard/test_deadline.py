@@ -34,12 +34,33 @@ def app(environ, start_response):
 application = Guard(mode="testing", deadline={deadline}).wsgi(app)
 """
 
+DJANGO = """
+import time
+from django.conf import settings
+settings.configure(
+    DEBUG=False, SECRET_KEY="x" * 50, ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__,
+    MIDDLEWARE=["fivehundred.guard.django.Guard"], FIVEHUNDRED={{"mode": "testing", "deadline": {deadline}}},
+)
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import re_path
+def view(request):
+    with open({seen!r}, "a") as file:
+        file.write(request.path + "\\n")
+    time.sleep(0.8 if request.path == "/slow" else 0)
+    return HttpResponse("ok")
+urlpatterns = [re_path("", view)]
+application = get_wsgi_application()
+asynchronous = get_asgi_application()
+"""
 
-def gunicorn(folder: Path, *, deadline: bool) -> Iterator[tuple[str, Path]]:
+
+def gunicorn(folder: Path, *, deadline: bool, text: str = APP) -> Iterator[tuple[str, Path]]:
     """One worker that does one thing at a time: what comes meanwhile waits in the backlog."""
     seen = folder / "seen"
     seen.touch()
-    (folder / "slow_app.py").write_text(APP.format(seen=str(seen), deadline=deadline))
+    (folder / "slow_app.py").write_text(text.format(seen=str(seen), deadline=deadline))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{listener.fileno()}", "slow_app", "--keep-alive", "0"]
         process = subprocess.Popen(
@@ -64,6 +85,16 @@ def busy_without(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     yield from gunicorn(tmp_path, deadline=False)
 
 
+@pytest.fixture
+def django(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    yield from gunicorn(tmp_path, deadline=True, text=DJANGO)
+
+
+@pytest.fixture
+def django_without(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    yield from gunicorn(tmp_path, deadline=False, text=DJANGO)
+
+
 def impatient(url: str, seen: Path) -> None:
     """Asks while the worker is busy, and does not wait for it."""
     slow = threading.Thread(target=requests.get, args=(url + "/slow",))
@@ -86,6 +117,45 @@ def test_without_the_option_it_is_begun(busy_without: tuple[str, Path]) -> None:
     url, seen = busy_without
     impatient(url, seen)
     assert seen.read_text().split() == ["/up", "/slow", "/late", "/last"]
+
+
+def test_django_does_not_begin_a_request_whose_caller_gave_up(django: tuple[str, Path]) -> None:
+    url, seen = django
+    impatient(url, seen)
+    assert seen.read_text().split() == ["/up", "/slow", "/last"]
+
+
+def test_django_without_the_option_begins_it(django_without: tuple[str, Path]) -> None:
+    url, seen = django_without
+    impatient(url, seen)
+    assert seen.read_text().split() == ["/up", "/slow", "/late", "/last"]
+
+
+def test_django_answers_504_to_a_caller_that_has_gone(django: tuple[str, Path]) -> None:
+    url, seen = django
+    late = requests.get(url + "/late", headers={"Fivehundred-Deadline": "0"}, timeout=5)
+    assert (late.status_code, len(late.json()["reference"])) == (504, 32)
+    assert requests.get(url + "/good", headers={"Fivehundred-Deadline": "5000"}, timeout=5).text == "ok"
+    assert seen.read_text().split() == ["/up", "/good"]
+
+
+def test_django_on_asgi_answers_504_as_well(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    (tmp_path / "slow_app.py").write_text(DJANGO.format(seen=str(seen), deadline=True))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [sys.executable, "-m", "uvicorn", "--fd", str(listener.fileno()), "slow_app:asynchronous"]
+        process = subprocess.Popen(
+            [*command, "--log-level", "error"], cwd=tmp_path, pass_fds=(listener.fileno(),), stderr=subprocess.DEVNULL
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            assert requests.get(url + "/up", timeout=20).text == "ok"
+            late = requests.get(url + "/late", headers={"Fivehundred-Deadline": "0"}, timeout=5)
+        finally:
+            process.terminate()
+            process.wait()
+    assert late.status_code == 504
+    assert seen.read_text().split() == ["/up"]
 
 
 def test_a_caller_that_still_waits_is_served(busy: tuple[str, Path]) -> None:
