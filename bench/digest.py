@@ -1,13 +1,14 @@
 """How fast the digest turns accepted envelopes into faults, and what an event costs on disk.
 
-    python bench/digest.py CORPUS [--events 5000] [--encoding gzip] [--keep-all] [--storm] [--fresh] [--profile]
+    python bench/digest.py CORPUS [--events 5000] [--encoding gzip] [--keep-all] [--storm] [--fresh] [--behind] [--profile]
 
 CORPUS is a folder with ``events-gzip.bin`` or ``events-raw.bin``: records of a little-endian header (body length u32,
 template number u16, event id 16 bytes) and an envelope. They are appended to a real spool first; then one digest reads
 it to the end into a real store, in this process. ``--keep-all`` switches the sampling of payloads off, so that bytes
 per event are those at full fidelity. ``--storm`` sends the corpus's first event again and again under new ids.
 ``--fresh`` gives each event memory addresses of its own, as events of different processes have; the corpus repeats
-those of its templates, which flatters everything that remembers texts.
+those of its templates, which flatters everything that remembers texts. ``--behind`` lets the records have waited for a
+minute, as in a backlog, in which fewer payloads are kept.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _RECORD = struct.Struct("<IH16s")
 def main() -> None:
     arguments = _arguments()
     if arguments.keep_all:
-        setattr(limits, "payloads_an_hour_max", 10**9)  # noqa: B010 - a Final, for the measurement only
+        for name in ("payloads_an_hour_max", "payloads_an_hour_pressed_max"):
+            setattr(limits, name, 10**9)  # Finals, for the measurement only
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as folder:
         layout = Layout(Path(folder))
         events = asyncio.run(_fill(layout, arguments))
@@ -71,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keep-all", action="store_true")
     parser.add_argument("--storm", action="store_true")
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--behind", action="store_true")
     parser.add_argument("--profile", action="store_true")
     return parser.parse_args()
 
@@ -78,10 +81,10 @@ def _arguments() -> argparse.Namespace:
 async def _fill(layout: Layout, arguments: argparse.Namespace) -> int:
     writer = SegmentWriter(layout.spool)
     encoding = "identity" if arguments.encoding == "raw" else "gzip"
-    waiting = []
+    waiting, waited_s = [], 60.0 if arguments.behind else 0.0
     for event_id, body in _bodies(arguments):
         meta = {"content_encoding": encoding, "event_id": event_id, "client": "sentry.python/2.75.0"}
-        waiting.append(writer.append(Received("1", "envelope", time.time(), meta, body)))
+        waiting.append(writer.append(Received("1", "envelope", time.time() - waited_s, meta, body)))
         if len(waiting) % 500 == 0:
             await asyncio.gather(*waiting[-500:])
     await asyncio.gather(*waiting[len(waiting) // 500 * 500 :])

@@ -16,6 +16,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fivehundred import envelope
+from fivehundred import envelope, limits
 from fivehundred.console import digest as digest_module
 from fivehundred.console.config import Layout
 from fivehundred.console.digest import Digest
@@ -31,6 +32,7 @@ from fivehundred.console.digest_items import sort
 from fivehundred.console.spool.base import Door, Received
 from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
 from fivehundred.console.store.base import Batch, FaultQuery
+from fivehundred.console.store.sampling import keeps
 from fivehundred.console.store.sqlite import SqliteStore
 from fivehundred.event import new_id
 
@@ -104,6 +106,23 @@ def test_an_event_becomes_a_fault_with_a_diagnosis(desk: Desk) -> None:
     assert found.diagnosis is not None
     assert desk.store.fault(found.summary.fault or 0, now=time.time()).fault.events == 1
     assert desk.tallies() == {("received", "event"): 1, ("kept", "event"): 1}
+
+
+def test_a_backlog_is_counted_exactly_and_keeps_fewer_payloads(desk: Desk) -> None:
+    late, count = time.time() - 2 * limits.digest_behind_s, limits.digest_records_max // 2
+    desk.send(*(replace(event_record(), received_at=late) for _ in range(count)))
+    assert desk.tallies()["received", "event"] == count
+    kept, counted = desk.tallies()["kept", "event"], desk.tallies()["counted", "event"]
+    assert kept == sum(keeps(n, pressed=True) for n in range(1, count + 1))
+    assert kept + counted == count
+    fault = desk.store.faults(FaultQuery(state=None), now=time.time()).faults[0]
+    assert fault.events == count
+
+
+def test_a_few_records_that_waited_keep_their_payloads(desk: Desk) -> None:
+    late, count = time.time() - 2 * limits.digest_behind_s, 3 * limits.payloads_an_hour_pressed_max
+    desk.send(*(replace(event_record(), received_at=late) for _ in range(count)))
+    assert desk.tallies() == {("received", "event"): count, ("kept", "event"): count}
 
 
 def test_a_record_that_the_disk_lost_is_counted_and_the_others_go_on(desk: Desk) -> None:

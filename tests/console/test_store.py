@@ -189,6 +189,13 @@ def test_the_first_payloads_of_an_hour_are_kept_and_then_ever_fewer() -> None:
     assert sum(keeps(n) for n in range(1, 1_000_001)) < 5 * first
 
 
+def test_fewer_payloads_are_kept_while_the_digest_is_behind_and_never_others() -> None:
+    first = limits.payloads_an_hour_pressed_max
+    assert all(keeps(n, pressed=True) for n in range(1, first + 1))
+    assert sum(keeps(n, pressed=True) for n in range(1, 10 * first + 1)) == 2 * first - 1
+    assert all(keeps(n) for n in range(1, 100_001) if keeps(n, pressed=True))
+
+
 def test_impact_halves_with_each_half_life_and_adds_up() -> None:
     six_hours = 6 * 3600.0
     one_now, four_before = heavier(0.0, 1.0, now), heavier(0.0, 4.0, now - six_hours)

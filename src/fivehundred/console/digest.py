@@ -131,6 +131,7 @@ class Digest:
         self._digester = Digester(store)
         self.offset = mark.place() if mark is not None else store.offset()
         self._damage_told = 0
+        self._pressed = False
 
     def step(self) -> bool:
         """One batch; False when there was nothing to do."""
@@ -139,6 +140,7 @@ class Digest:
         )
         if not records:
             return False
+        self._pressed = _is_behind(records, time.time())
         if self._marker is not None:
             records = self._careful(records, self._marker)
         if records and self._write(records):
@@ -204,7 +206,7 @@ class Digest:
             self._marker.acquit(offset)
 
     def _batch(self, records: Records) -> Batch:
-        batch = Batch()
+        batch = Batch(pressed=self._pressed)
         for offset, record in records:
             if self._marker is not None:
                 self._marker.enter(offset)
@@ -270,6 +272,14 @@ class Digest:
         self._digester.forget()
         if self._mark is not None:
             self.offset = self._mark.place()
+
+
+def _is_behind(records: Records, now: float) -> bool:
+    """Whether this is part of a backlog, so that payloads are kept sparingly. A few late records are none."""
+    if now - records[0][1].received_at <= limits.digest_behind_s:
+        return False
+    size = sum(len(record.body) for _, record in records)
+    return len(records) >= limits.digest_records_max // 2 or size >= limits.digest_bytes_max // 2
 
 
 _deaths = limits.digest_deaths_max

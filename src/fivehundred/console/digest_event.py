@@ -50,10 +50,10 @@ class Digester:
     def digest(self, found: Found, batch: Batch) -> None:
         """Adds the event to the batch, or the reason why it cannot be one."""
         try:
-            first = self._digested(found)
+            first = self._digested(found, batch)
             batch.events.append(first)
             if len(first.event.exceptions) > 2:  # a group and two leaves at least
-                batch.events += [self._leaf(found, leaf) for leaf in others(first.event, first.fingerprint.root)]
+                batch.events += [self._leaf(found, leaf, batch) for leaf in others(first.event, first.fingerprint.root)]
         except _HeldBack as e:
             batch.tallies.append(Tally(found.record.project, "dropped", "event", e.reason, found.sdk, 1))
         except (EventError, Unreadable) as e:
@@ -81,7 +81,7 @@ class Digester:
             malformed(found.record, found.offset, found.number, reason, found.payload, found.event_id)
         )
 
-    def _digested(self, found: Found) -> Digested:
+    def _digested(self, found: Found, batch: Batch) -> Digested:
         record = found.record
         # an outline has no headers
         whole = self._kept_in_a_row >= _kept_in_a_row_min or self.sieve.reads_headers()
@@ -91,7 +91,7 @@ class Digester:
             raise _HeldBack(held.reason)
         fp = applied(event, self._memory(record.project).fingerprint(event), self._book(record.project))
         key = fp.primary.value
-        if not self._store.wants(record.project, key, record.received_at):
+        if not self._store.wants(record.project, key, record.received_at, pressed=batch.pressed):
             self._kept_in_a_row = 0
             return Digested(record.project, record.received_at, event, b"", fp, None)
         self._kept_in_a_row += 1
@@ -100,12 +100,12 @@ class Digester:
         history = self._store.history(record.project, key, event)
         return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
 
-    def _leaf(self, found: Found, event: Event) -> Digested:
+    def _leaf(self, found: Found, event: Event, batch: Batch) -> Digested:
         """Another task of the same group: a fault of its own."""
         record = found.record
         fp = applied(event, self._memory(record.project).fingerprint(event), self._book(record.project))
         key = fp.primary.value
-        if not self._store.wants(record.project, key, record.received_at):
+        if not self._store.wants(record.project, key, record.received_at, pressed=batch.pressed):
             return Digested(record.project, record.received_at, event, b"", fp, None)
         history = self._store.history(record.project, key, event)
         payload = _encode(to_wire(event))

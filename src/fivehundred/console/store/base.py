@@ -128,6 +128,7 @@ class Batch:
     feedback: list[Feedback] = field(default_factory=list)
     rates: list[RateReport] = field(default_factory=list)  # written by what follows from the batch, not by the Store
     memories: dict[str, dict[str, Json]] = field(default_factory=dict)  # project -> what the fingerprint has learned
+    pressed: bool = False  # the digest is behind: fewer payloads are kept (store.sampling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +307,7 @@ class Store(Protocol):
     def offset(self) -> str: ...  # of the last written batch; empty at the beginning
     # ``within`` is called inside the transaction when all else is written; what it raises undoes the batch
     def write(self, batch: Batch, *, now: float, within: Within | None = None) -> None: ...  # idempotent by event_id
-    def wants(self, project: str, key: str, received_at: float) -> bool: ...
+    def wants(self, project: str, key: str, received_at: float, *, pressed: bool = False) -> bool: ...
     def retain(self, rules: Retention, *, now: float, busy: bool) -> bool: ...  # a small step; True: there is more
     def history(self, project: str, key: str, event: Event) -> History: ...
     def memory(self, project: str) -> dict[str, Json]: ...  # what the fingerprint learned, its own JSON

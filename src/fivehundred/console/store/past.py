@@ -31,7 +31,7 @@ class Past:
     def forget(self) -> None:
         self._known.clear()
 
-    def wants(self, project: str, key: str, received_at: float) -> bool:
+    def wants(self, project: str, key: str, received_at: float, *, pressed: bool = False) -> bool:
         """Counts the event as one more of its key; whether the sampling will keep its payload."""
         known, hour = self._of(project, key), int(received_at // 3600)
         arrived = known.arrived.get(hour)
@@ -39,7 +39,7 @@ class Past:
             sql = "SELECT arrived FROM fault_hour WHERE fault = ? AND hour = ?"
             arrived = 0 if known.fault is None else self._db.number(sql, (known.fault, hour)) or 0
         known.arrived[hour] = arrived + 1
-        return keeps(arrived + 1)
+        return keeps(arrived + 1, pressed=pressed)
 
     def history(self, project: str, key: str, event: Event) -> History:
         """Before this event; asked for the next one of the batch, this one is part of it."""

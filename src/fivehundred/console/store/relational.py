@@ -106,8 +106,8 @@ class RelationalStore:
     def retain(self, rules: Retention, *, now: float, busy: bool) -> bool:
         return self._keeper.step(rules, now=now, busy=busy)
 
-    def wants(self, project: str, key: str, received_at: float) -> bool:
-        return self._past.wants(project, key, received_at)
+    def wants(self, project: str, key: str, received_at: float, *, pressed: bool = False) -> bool:
+        return self._past.wants(project, key, received_at, pressed=pressed)
 
     def history(self, project: str, key: str, event: Event) -> History:
         return self._past.history(project, key, event)

@@ -52,10 +52,12 @@ class Writer:
         self._seen: dict[tuple[bytes, str], int] = {}  # (event id, project) -> fault
         self._seen_rows: list[tuple[Value, ...]] = []  # event is the number of its row in _event_rows, counted from 0
         self._event_rows: list[tuple[Value, ...]] = []  # without their ids
+        self._pressed = False  # as the digest was when it read this batch
         self._appended: tuple[int, int, float, int] | None = None  # bytes, events, now, segment
 
     def write(self, batch: Batch, *, now: float, within: Within | None = None) -> None:
         self._forget()
+        self._pressed = batch.pressed
         with self._db.transaction():
             self._db.lock(_projects(batch))
             if batch.events:
@@ -153,7 +155,7 @@ class Writer:
             delta = self._deltas[fault] = deltas.load(self._db, [fault], ())[fault]
         nth = delta.add(digested)
         row, length = None, 0
-        if digested.diagnosis is not None and keeps(nth):
+        if digested.diagnosis is not None and keeps(nth, pressed=self._pressed):
             row, length = len(self._event_rows), self._keep(digested, fault, event_id, segment, at)
             delta.last_kept = event_id
         self._seen[event_id, project] = fault
