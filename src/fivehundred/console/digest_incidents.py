@@ -47,10 +47,11 @@ def follow(database: Database, news: Sequence[FaultNews]) -> list[IncidentNews]:
 def settle(database: Database, *, now: float) -> None:
     """Resolves what is over; asked when nothing waits to be digested."""
     desk = Incidents(database)
-    closed = incidents.over(desk.known(since=now), now=now)
-    if not closed:
+    if not incidents.over(desk.known(since=now), now=now):
         return
     with database.transaction():
+        database.lock(["incidents"])
+        closed = incidents.over(desk.known(since=now), now=now)  # another digest may have closed them meanwhile
         for one in closed:
             desk.close(one)
         desk.forget(limits.incidents_kept_max)
