@@ -8,6 +8,7 @@ no properties, no attributes but those stored in the instance or set by C. It do
 from __future__ import annotations
 
 import errno as errnos
+import functools
 import random
 from dataclasses import dataclass
 from types import TracebackType
@@ -181,8 +182,13 @@ def _rules_of(one: _Seen, spoken: dict[str, None], peer: Peer, read: list[str]) 
         rules.append(rule)
     elif text and not any(text in known for known in read):
         read.append(text)
-        rules.extend(found for _, found in index.by_text(text, spoken))
+        rules.extend(_said(text, tuple(spoken)))
     return rules
+
+
+@functools.lru_cache(maxsize=limits.quick_texts_max)
+def _said(text: str, spoken: tuple[str, ...]) -> tuple[Rule, ...]:
+    return tuple(found for _, found in index.by_text(text, spoken))
 
 
 def _coded(one: _Seen, peer: Peer) -> Rule | None:
