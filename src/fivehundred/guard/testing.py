@@ -1,7 +1,7 @@
 """For the tests of applications that use the Guard: what was reported, and a collector that really receives.
 
-``reported(guard)`` reads the events of a Guard in ``mode="testing"``. ``Sink`` is a small HTTP server on loopback that
-takes envelopes as a Console does, and can be told to refuse, to hang, or to be down.
+``reported(guard)`` reads the events of a Guard in ``mode="testing"``; ``set_active`` silences one. ``Sink`` is a small
+HTTP server on loopback that takes envelopes as a Console does, and can be told to refuse, to hang, or to be down.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from fivehundred.envelope import Envelope, parse
-from fivehundred.event import Event
+from fivehundred.event import Event, new_id
 from fivehundred.event import parse as parse_event
 
 if TYPE_CHECKING:
@@ -33,6 +33,17 @@ def reported(guard: Guard) -> Iterator[list[Event]]:
     found: list[Event] = []
     yield found
     found.extend(event for event in guard.events if id(event) not in before)
+
+
+def set_active(guard: Guard, active: bool) -> None:
+    """``False``: failures are answered as always, with a reference, and no event is made, logged or sent of them.
+
+    For tests that fail on purpose and are about something else. ``True`` ends it.
+    """
+    if active:
+        guard.__dict__.pop("_report", None)
+    else:
+        guard.__dict__["_report"] = lambda *_: new_id()
 
 
 class Sink:
