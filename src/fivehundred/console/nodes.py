@@ -29,7 +29,7 @@ from fivehundred.console.config import Layout, url_of
 from fivehundred.console.digest_worker import Worker
 from fivehundred.console.ingest.doors import endpoint_of
 from fivehundred.console.ingest.route import Ingest, Receive, Scope, Send
-from fivehundred.console.processes import Lock
+from fivehundred.console.processes import InUse, Lock
 from fivehundred.console.scale import ConsolePart, IngestPart, Scale, ScaleError, is_postgres
 from fivehundred.console.spool.jetstream import Cluster, JetStreamWriter, Link
 from fivehundred.console.store.base import Retention, Store
@@ -60,6 +60,7 @@ def serve_ingest(scale: Scale, announce: Announce) -> None:
 def serve_digest(scale: Scale, announce: Announce) -> None:
     """Digests until SIGINT or SIGTERM. May raise ScaleError, processes.InUse, OSError."""
     part = _part(scale.digest, scale, "digest")
+    alone = _alone(scale)
     data, lock = _folder(part.data)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,6 +75,8 @@ def serve_digest(scale: Scale, announce: Announce) -> None:
     finally:
         link.close()
         lock.release()
+        if alone is not None:
+            alone.release()
 
 
 def serve_console(scale: Scale, announce: Callable[[Started], None]) -> None:
@@ -272,6 +275,22 @@ def _folder(data: str) -> tuple[Path, Lock]:
     root = Path(data)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return root, Lock(root / "node.lock", wait_s=5.0)
+
+
+def _alone(scale: Scale) -> Lock | None:
+    """An SQLite store, its payloads above all, is written by one digest process."""
+    if is_postgres(scale.store.url):
+        return None
+    path = Path(scale.store.url)
+    folder = path.parent if path.suffix == ".db" else path
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return Lock(folder / Layout(folder).digest_lock.name, wait_s=1.0)
+    except InUse as e:
+        raise ScaleError(
+            f"{scale.file}: [store.url]: {scale.store.url!r} is a folder, which one digest process writes, and {e}"
+            " does. For several digest workers the store is a PostgreSQL: postgresql://..."
+        ) from None
 
 
 def _name(kind: str, data: Path) -> str:

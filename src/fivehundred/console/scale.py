@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fivehundred import limits
-from fivehundred.console.config import default_host, default_port, is_loopback
+from fivehundred.console.config import default_host, default_port
 
 _PATH: Final = re.compile(r"(.*) - at `\$\.?(.*)`")
 _STREAM: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
@@ -173,7 +173,3 @@ def _bare(url: str) -> str:
 
 def is_postgres(url: str) -> bool:
     return url.startswith(("postgresql://", "postgres://"))
-
-
-def is_private(part: ConsolePart) -> bool:
-    return is_loopback(part.host)
