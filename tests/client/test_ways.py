@@ -95,7 +95,7 @@ def test_over_tls_a_drip_ends_in_time(name: str, secure: TlsServer, certificate:
     secure.plays(drip(200, head, b"x" * 60, 0.05))
     began = time.monotonic()
     with pytest.raises(CallFailed):
-        get(name, secure.url, verify=str(certificate), policy=Policy(call_s=0.4, attempt_s=0.4))
+        get(name, secure.url, verify=str(certificate), policy=Policy(call_s=0.2, attempt_s=0.2))
     assert time.monotonic() - began < 1.2
 
 
@@ -166,7 +166,7 @@ def test_through_a_tunnel_a_drip_ends_in_time(
 ) -> None:
     secure.plays(drip(200, head, b"x" * 60, 0.05))
     began = time.monotonic()
-    policy = Policy(call_s=0.4, attempt_s=0.4)
+    policy = Policy(call_s=0.2, attempt_s=0.2)
     with pytest.raises(CallFailed):
         get(name, secure.url, verify=str(certificate), proxy=proxy[0], policy=policy)
     assert time.monotonic() - began < 1.2

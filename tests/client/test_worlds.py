@@ -35,7 +35,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
         if host in ("deaf.test", b"deaf.test"):
-            time.sleep(1.5)
+            time.sleep(1.2)
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return usual(host, *args, **options)
 
@@ -45,7 +45,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("deaf")
 @pytest.mark.parametrize("module", [ours_httpx, ours_httpx2])
 def test_a_name_that_is_not_found_out_costs_the_deadline_and_no_more(module: Any) -> None:
-    with module.Client(policy=Policy(call_s=0.3, attempt_s=0.3)) as client:
+    with module.Client(policy=Policy(call_s=0.2, attempt_s=0.2)) as client:
         began = time.monotonic()
         with pytest.raises(CallFailed):
             client.get("http://deaf.test/")
@@ -54,7 +54,7 @@ def test_a_name_that_is_not_found_out_costs_the_deadline_and_no_more(module: Any
 
 @pytest.mark.usefixtures("deaf")
 def test_with_requests_such_a_name_costs_no_more_either() -> None:
-    session = ours_requests.Session(Policy(call_s=0.3, attempt_s=0.3))
+    session = ours_requests.Session(Policy(call_s=0.2, attempt_s=0.2))
     began = time.monotonic()
     with pytest.raises(CallFailed):
         session.get("http://deaf.test/")
@@ -65,7 +65,7 @@ def test_with_requests_such_a_name_costs_no_more_either() -> None:
 @pytest.mark.parametrize("module", [ours_httpx, ours_httpx2])
 def test_an_asynchronous_call_of_such_a_name_ends_in_time(module: Any) -> None:
     async def run() -> float:
-        async with module.AsyncClient(policy=Policy(call_s=0.3, attempt_s=0.3)) as client:
+        async with module.AsyncClient(policy=Policy(call_s=0.2, attempt_s=0.2)) as client:
             began = time.monotonic()
             with pytest.raises(CallFailed):
                 await client.get("http://deaf.test/")
@@ -205,7 +205,7 @@ def test_on_trio_a_silent_server_costs_the_deadline(module: Any, server: Server)
     server.plays(hang(3))
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
-        trio.run(functools.partial(get, module, server.url, policy=Policy(call_s=0.3, attempt_s=0.3)))
+        trio.run(functools.partial(get, module, server.url, policy=Policy(call_s=0.2, attempt_s=0.2)))
     assert time.monotonic() - began < 0.9
 
 
@@ -215,7 +215,7 @@ def test_on_trio_a_strangers_transport_is_bounded_by_a_timer(module: Any, server
         async def handle_async_request(self, request: Any) -> Any:
             await trio.sleep(3)
 
-    policy = Policy(call_s=0.3, attempt_s=0.3)
+    policy = Policy(call_s=0.2, attempt_s=0.2)
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         trio.run(functools.partial(get, module, server.url, transport=module.AsyncTransport(Strange(), policy)))

@@ -87,7 +87,8 @@ class Course:
 
     def _refuse(self, outcome: Outcome, why: str) -> None:
         """The answer to an earlier attempt tells more than that a further one was not sent."""
-        self._last = self._last or outcome
+        if self._last is None or (self._last.status is None and outcome.failure == "deadline"):
+            self._last = outcome
         self._stopped = self._stopped or why
 
     @property
@@ -106,7 +107,7 @@ class Course:
     def failed(self, outcome: Outcome) -> float | None:
         """The wait before the next attempt; None: this was the last."""
         now = self.clock()
-        if outcome.failure == "timeout" and now >= self.deadline - 0.005:  # a socket's clock is not ours
+        if outcome.failure in ("timeout", "connect") and now >= self.deadline - 0.005:  # a socket's clock is not ours
             outcome = replace(outcome, failure="deadline")
         opened = self._record(now, outcome)
         reference = outcome.told.reference if outcome.told else ""

@@ -124,7 +124,8 @@ class _StreamBase:
         return self._read(max_bytes, timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> Any:
-        if timeout is None or until.get() - monotonic() < timeout:
+        # httpcore writes nothing twice for each request
+        if buffer and (timeout is None or until.get() - monotonic() < timeout):
             timeout = left_s(timeout)
         return self._write(buffer, timeout)
 

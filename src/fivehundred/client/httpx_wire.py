@@ -349,16 +349,18 @@ def read_whole(response: Any, began: float) -> None:
     """The library reads and keeps it; that the time it took is known is the part of its client that is not reached."""
     try:
         response.read()
-    finally:
+    except BaseException:
         response.close()
+        raise
     response.elapsed = timedelta(seconds=monotonic() - began)
 
 
 async def read_whole_async(response: Any, began: float) -> None:
     try:
         await response.aread()
-    finally:
+    except BaseException:
         await response.aclose()
+        raise
     response.elapsed = timedelta(seconds=monotonic() - began)
 
 

@@ -43,6 +43,9 @@ class _Socket(socket.socket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         own = self.gettimeout()
+        # each call reads at least once; the usual case of left_s is written out
+        if own is not None and until.get() - time.monotonic() >= own:
+            return socket.socket.recv_into(self, buffer, nbytes, flags)
         allowed = left_s(own)
         if allowed == own:
             return socket.socket.recv_into(self, buffer, nbytes, flags)
