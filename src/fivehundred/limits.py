@@ -128,6 +128,7 @@ stack_text_line_chars_max: Final = 2_000
 # ---- console: store, pages, API ------------------------------------------------------------------
 digest_records_max: Final = 300  # in one transaction: one sync for all of them, and no page waits long for its turn
 frames_remembered_max: Final = 5_000  # of stacks, without variables: those of a few dozen applications
+looks_remembered_max: Final = 10_000  # kinds of events of which is remembered whether they were kept last: 1 MB
 frame_remembered_bytes_max: Final = 2 * KIB  # larger ones are read each time
 digest_bytes_max: Final = 8 * MIB  # the same, as received
 event_read_bytes_max: Final = 4 * MIB  # one event as sent; a larger one is malformed: reading it would hold up all
@@ -194,7 +195,7 @@ budget_cost_overload: Final = 2.0  # of a retry after a sign of overload
 breaker_window_s: Final = 10
 breaker_attempts_min: Final = 10  # within the window, before a share of failures means anything
 breaker_share: Final = 0.5  # of attempts that met overload
-breaker_open_s: Final = 5
+breaker_open_s: Final = 1  # with 5, a hang behind two layers cost up to 7 points more than no retry: see docs/why/retries.md
 successes_uncounted_max: Final = 256  # of an origin, before somebody has to count them
 origins_max: Final = 1_000  # scheme, host and port of which a process remembers budget and breaker
 error_body_bytes_max: Final = 256 * KIB  # of a 5xx that is read: problem details are small, error pages are not

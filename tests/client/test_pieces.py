@@ -83,14 +83,15 @@ def test_the_breaker_opens_pauses_probes_and_closes() -> None:
     breaker = Breaker()
     opened = [breaker.failed(1.0, 0, 0, overload=True) for _ in range(10)]
     assert opened == [False] * 9 + [True]
-    assert breaker.admit(5.9) is None
-    probe = breaker.admit(6.1)
+    ends = 1.0 + limits.breaker_open_s
+    assert breaker.admit(ends - 0.1) is None
+    probe = breaker.admit(ends + 0.1)
     assert probe
-    assert breaker.admit(6.1) is None  # one probe at a time
-    breaker.succeeded(6.2, 0)  # a straggler from before says nothing
+    assert breaker.admit(ends + 0.1) is None  # one probe at a time
+    breaker.succeeded(ends + 0.2, 0)  # a straggler from before says nothing
     assert breaker.open_until is not None
-    breaker.succeeded(6.3, probe)
-    assert breaker.admit(6.4) == 0
+    breaker.succeeded(ends + 0.3, probe)
+    assert breaker.admit(ends + 0.4) == 0
 
 
 def test_a_probe_that_never_reports_does_not_keep_the_breaker_open() -> None:
