@@ -49,6 +49,8 @@ commands: Final = (
         "dev", "run an application with reloading, the development page and a Console", "fivehundred.cli_dev", "console"
     ),
     Command("faults", "list the faults of a running Console, or show one with its runbook", "fivehundred.cli_faults"),
+    Command("events", "show one event of a running Console by its reference", "fivehundred.cli_look"),
+    Command("incidents", "list the incidents of a running Console, or show one", "fivehundred.cli_look"),
     Command("users", "accounts of a Console: add, invite, roles", "fivehundred.cli_people", "console"),
     Command("tokens", "tokens for API, commands and agents", "fivehundred.cli_people", "console"),
     Command("mcp", "serve a running Console to an agent on this machine (MCP)", "fivehundred.cli_mcp", "mcp"),

@@ -177,6 +177,11 @@ def configured_url() -> str:
     return f"{dsn.scheme}://{dsn.netloc.rpartition('@')[2]}" if dsn.scheme in ("http", "https") else _default_url
 
 
+def asked(base: str, path: str, token: str = "") -> dict[str, Any]:
+    """What the API answers. Raises Unreachable, Refused."""
+    return _ask(base, path, None, token)
+
+
 def _get(base: str, path: str, token: str = "") -> dict[str, Any]:
     return _ask(base, path, None, token)
 

@@ -9,18 +9,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.console.face import Face, wire
 
+from fivehundred.console.access import secret
+from fivehundred.console.access.gate import Gate
+from fivehundred.console.store.alerts import Alerts, Narrow, Rule
 from fivehundred.console.store.filters import Filters
 from fivehundred.console.store.ownership import Ownership
+from fivehundred.console.store.people import People
+from fivehundred.console.store.trackers import Tracker, Trackers
 from fivehundred.console.store.triage import Owner, Triage
 from fivehundred.console.store.views import Views
 
 root = Path(__file__).parents[2]
+password = "correct horse battery"
 kinds = (
     ("ZeroDivisionError", "division by zero", "bug"),
     ("OperationalError", "connection to server at 127.0.0.1, port 5432 failed: Connection refused", "database"),
@@ -60,9 +67,10 @@ def browser() -> Iterator[Browser]:
 class Served:
     """The pages behind a real server on a port of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, gate: bool = False) -> None:
         self.face = Face(folder)
-        self._server = uvicorn.Server(uvicorn.Config(self.face.app, port=0, log_level="warning", lifespan="off"))
+        app: Any = Gate(self.face.app, self.face.store) if gate else self.face.app
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         while not self._server.started:
@@ -98,6 +106,20 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served.close()
 
 
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With accounts: Ann is the owner and has a token, Bob is a viewer."""
+    served = Served(tmp_path_factory.mktemp("gated"), gate=True)
+    served.face.add(wire())
+    desk, now = People(served.face.store().database), time.time()
+    ann = desk.add("Ann", "owner", password=secret.hashed(password), now=now)
+    desk.add("Bob", "viewer", password=secret.hashed(password), now=now)
+    desk.add_token(ann, "ci", "0" * 64, "fhk_abcdef", scope="read", project="", expires_at=now + 9e6, now=now)
+    desk.invite(ann, secret.digest("invited"), expires_at=now + 9e6)
+    yield served
+    served.close()
+
+
 def triage(face: Face) -> None:
     """Something of everything that people decide: owners, a mute, a release that fixed one, comments, rules, views."""
     database, now = face.store().database, time.time()
@@ -108,6 +130,38 @@ def triage(face: Face) -> None:
     Ownership(database).add("", "path", "shop/payments/*", Owner("billing", "team"))
     Filters(database).add("1", "message", "*connection reset*")
     Views(database).save("Database", "cause:database", "impact", member=None, now=now)
+    tell(face, "Ops")
+
+
+def tell(face: Face, name: str) -> None:
+    """A channel, a rule, a message that failed, a tracker, an issue, somebody in a team, an incident: all so called."""
+    database, now = face.store().database, time.time()
+    alerts, trackers, people = Alerts(database), Trackers(database), People(database)
+    channel = alerts.add_channel(name, "webhook", {"url": "http://127.0.0.1:9/"}, "", hourly_max=20, now=now)
+    alerts.add_rule(Rule(0, name, channel, ("new",), Narrow(environment=(name,), team=(name,))), now=now)
+    with database.transaction():
+        body = {"text": name, "path": "/faults/1"}
+        alerts.failed(alerts.add(channel, 1, "new", "1", name, body, now=now, due_at=now), name)
+    tracker = Tracker(0, name, "github", "https://github.example", "shop/shop", "", "")
+    trackers.link(
+        1, trackers.add(tracker, now=now), name, "https://github.example/shop/shop/issues/1", by=name, now=now
+    )
+    person = people.add(name, "member", now=now)
+    people.set_team(people.add_team(name), [person], ["1"])
+    people.audit(name, name, name, address="192.0.2.1", now=now)
+    begin_incident(face, name)
+
+
+def begin_incident(face: Face, name: str) -> None:
+    """As the digest writes one."""
+    database, now = face.store().database, time.time()
+    with database.transaction():
+        row = {"project": "1", "kind": "resource", "subject": name, "state": "open", "sentence": f"{name} fails"}
+        incident = database.insert("incident", {**row, "opened_at": now - 60, "last_at": now, "events": 8})
+        database.insert(
+            "incident_fault", {"incident": incident, "fault": 1, "project": "1", "joined_at": now, "events": 8}
+        )
+        database.insert("incident_value", {"incident": incident, "name": "route", "value": name, "events": 8})
 
 
 def fill(face: Face) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import Served
+from tests.browser.conftest import Served, password, tell
 from tests.console.face import wire
 
 from fivehundred.console.store.filters import Filters
@@ -43,7 +43,13 @@ paths = (
     "/settings/filters?event=%231",
     "/palette",
     "/incidents",
+    "/incidents/1",
     "/alerts",
+    "/trackers",
+    "/grouping",
+    "/people",
+    "/audit",
+    "/sign-in?back=/faults",
 )
 
 
@@ -106,6 +112,71 @@ def test_the_waiting_page_has_no_violation_either(empty: Served, open_page: Open
     page = open_page(f"{empty.url}/")
     page.evaluate(axe)
     assert page.evaluate("axe.run().then(r => r.violations.map(v => v.id))") == []
+
+
+# ---- accounts ------------------------------------------------------------------------------------
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_label("Password").press("Enter")
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(gated: Served, open_page: Open) -> None:
+    page = open_page(f"{gated.url}/faults/1")
+    page.set_default_timeout(15_000)
+    sign_in(page, "Ann")
+    page.wait_for_url("**/faults/1")
+    expect(page.locator("h1")).to_contain_text("ZeroDivisionError")
+    page.goto(f"{gated.url}/account")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_of_accounts_have_no_violation_and_fit(gated: Served, open_page: Open, axe: str, scheme: str) -> None:
+    page = open_page(f"{gated.url}/invite/invited", scheme=scheme)
+    page.set_default_timeout(15_000)
+    accessible(page, axe)
+    page.goto(f"{gated.url}/sign-in?back=/account")
+    accessible(page, axe)
+    sign_in(page, "Ann")
+    page.wait_for_url("**/account")
+    expect(page.locator(".qr svg")).to_be_visible()
+    for path in ("/account", "/people", "/audit"):
+        page.goto(f"{gated.url}{path}")
+        page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true })")
+        accessible(page, axe)
+
+
+def test_a_refusal_is_a_page(gated: Served, open_page: Open, axe: str) -> None:
+    page = open_page(f"{gated.url}/sign-in?back=/help")
+    page.set_default_timeout(15_000)
+    sign_in(page, "Bob")
+    page.wait_for_url("**/help")
+    answer = page.request.get(f"{gated.url}/people", headers={"accept": "text/html"})
+    assert answer.status == 403
+    assert "Bob may not do this" in answer.text()
+
+
+def accessible(page: Page, axe: str) -> None:
+    for width in (1366, 390):
+        page.set_viewport_size({"width": width, "height": 850})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate(axe)
+        found: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
+        said = [(v["id"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found["violations"]]
+        assert said == [], f"{page.url}: {json.dumps(said, indent=1)}"
+
+
+def test_tables_keep_their_columns_on_a_wide_screen(still: Served, open_page: Open) -> None:
+    """Nothing of a row stands under its neighbour: a cell is as wide as its words."""
+    for path in ("/alerts", "/trackers", "/people", "/audit"):
+        page = open_page(f"{still.url}{path}")
+        heights = page.locator("main tbody tr").evaluate_all("rows => rows.map(r => r.getBoundingClientRect().height)")
+        assert heights, path
+        assert all(height <= 60 for height in heights), (path, heights)
 
 
 # ---- live ----------------------------------------------------------------------------------------
@@ -307,6 +378,7 @@ def test_markup_that_people_write_is_text_in_the_browser(empty: Served, open_pag
     Filters(database).add("", "message", evil)
     Views(database).save(evil, evil, "impact", member=None, now=now)
     Projects(database).rename("1", evil)
+    tell(empty.face, evil)
     page = open_page(f"{empty.url}/faults/1")
     for path in (
         "/",
@@ -316,6 +388,13 @@ def test_markup_that_people_write_is_text_in_the_browser(empty: Served, open_pag
         "/settings/filters",
         "/projects",
         "/projects/1",
+        "/alerts",
+        "/trackers",
+        "/people",
+        "/audit",
+        "/incidents",
+        "/incidents/1",
+        "/grouping",
     ):
         page.goto(f"{empty.url}{path}")
         assert page.evaluate("window.owned") is None

@@ -11,6 +11,7 @@ import uvicorn
 from tests.console.face import Face, wire
 
 from fivehundred import cli
+from fivehundred.console.store.database import Value
 from fivehundred.console.store.triage import Triage
 
 
@@ -66,3 +67,34 @@ def test_what_the_console_refuses_is_said_in_its_own_words(
 ) -> None:
     assert cli.main(["faults", "mute", "1", "0m", "--url", served[1]]) == cli.Exit.failed
     assert "at least a minute" in capsys.readouterr().err
+
+
+def test_an_event_is_shown_by_its_reference(served: tuple[Face, str], capsys: pytest.CaptureFixture[str]) -> None:
+    face, url = served
+    event = face.add(wire(kind="LookupError"))[0]
+    assert cli.main(["events", "show", f"urn:uuid:{event}", "--url", url]) == 0
+    shown = capsys.readouterr().out
+    assert event in shown
+    assert "LookupError: division by zero" in shown
+    assert "shop/orders.py:41 in" in shown
+    assert cli.main(["events", "show", "no-reference", "--url", url]) == 2
+    assert "32 hexadecimal digits" in capsys.readouterr().err
+    assert cli.main(["events", "show", "0" * 32, "--url", url]) == 1
+
+
+def test_incidents_are_listed_and_shown(served: tuple[Face, str], capsys: pytest.CaptureFixture[str]) -> None:
+    face, url = served
+    assert cli.main(["incidents", "--url", url]) == 0
+    assert "No incident" in capsys.readouterr().out
+    database, now = face.store().database, time.time()
+    with database.transaction():
+        row: dict[str, Value] = {"project": "1", "kind": "resource", "subject": "db", "state": "open", "sentence": "db\x1b[2J fails"}
+        database.insert("incident", {**row, "opened_at": now, "last_at": now, "events": 8})
+        member: dict[str, Value] = {"incident": 1, "fault": 1, "project": "1", "joined_at": now, "events": 8}
+        database.insert("incident_fault", member)
+    assert cli.main(["incidents", "list", "--state", "open", "--url", url]) == 0
+    assert cli.main(["incidents", "show", "1", "--url", url]) == 0
+    shown = capsys.readouterr().out
+    assert "#1 8 events" in shown
+    assert "\x1b[2J" not in shown
+    assert cli.main(["incidents", "show", "x", "--url", url]) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
 
 import msgspec
@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from fivehundred import limits
 from fivehundred.console.api import shapes
@@ -91,16 +92,44 @@ def refused(request: Request, e: Exception) -> Response:
     if status == 404 and detail == "Not Found":
         detail = "there is nothing at this path; /api/v1/openapi.json lists what there is"
     headers = dict(e.headers or {}) if isinstance(e, HTTPException) else {}
+    if status == 405:
+        headers["Allow"] = ", ".join(sorted(_offered(request)))
+        detail = f"this path takes {headers['Allow']}"
     body = msgspec.json.encode(shapes.Problem("about:blank", title, status, detail))
     headers |= {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     return Response(body, status, headers, "application/problem+json")
 
 
+def _offered(request: Request) -> set[str]:
+    """The methods of every route of the path: a path has one for reading and others for changes."""
+    routes = [r for r in request.app.routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in routes for method in route.methods or ()}
+
+
 def decoded(body: bytes, kind: type[shapes.T]) -> shapes.T:
     try:
-        return msgspec.json.decode(body, type=kind)
+        found = msgspec.json.decode(body, type=kind)
+        strange = _strange(msgspec.json.decode(body), msgspec.to_builtins(found))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise HTTPException(422, f"{e}; nothing was changed") from e
+    if strange is not None:  # ignored silently, a misspelled name would do something else than was meant
+        raise HTTPException(422, f"there is no field {strange[:60]!r} here; nothing was changed")
+    return found
+
+
+def _strange(sent: object, known: object) -> str | None:
+    """A name that was sent and is none of the fields."""
+    if isinstance(sent, dict) and isinstance(known, dict):
+        more = [name for name in sent if name not in known]
+        pairs = [(value, known[name]) for name, value in sent.items() if name in known]
+        return str(more[0]) if more else _first(pairs)
+    if isinstance(sent, list) and isinstance(known, list | tuple):
+        return _first(zip(sent, known, strict=False))
+    return None
+
+
+def _first(pairs: Iterable[tuple[object, object]]) -> str | None:
+    return next((found for sent, known in pairs if (found := _strange(sent, known)) is not None), None)
 
 
 def limit_of(request: Request) -> int:

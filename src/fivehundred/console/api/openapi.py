@@ -40,40 +40,48 @@ def document(public_url: str) -> dict[str, Any]:
         "servers": [{"url": f"{public_url}/api/v1"}],
         "paths": _paths(),
         "components": {
-            "schemas": schema.components(
-                shapes.FaultList,
-                shapes.FaultAnswer,
-                shapes.EventList,
-                shapes.EventAnswer,
-                shapes.ProjectList,
-                shapes.StatsAnswer,
-                incidents.IncidentList,
-                incidents.IncidentAnswer,
-                incidents.IncidentChange,
-                quotas.QuotaAnswer,
-                shapes.StateChange,
-                shapes.ManyStates,
-                shapes.Changed,
-                shapes.Problem,
-                quotas.QuotaChange,
-                *triage.shown,
-                *choices.shown,
-                *context.shown,
-                *people.shown,
-                *alerts.shown,
-                *issues.shown,
-                sent=(
+            "schemas": _extended(
+                schema.components(
+                    shapes.FaultList,
+                    shapes.FaultAnswer,
+                    shapes.EventList,
+                    shapes.EventAnswer,
+                    shapes.ProjectList,
+                    shapes.StatsAnswer,
+                    incidents.IncidentList,
+                    incidents.IncidentAnswer,
+                    incidents.IncidentChange,
+                    quotas.QuotaAnswer,
+                    shapes.StateChange,
+                    shapes.ManyStates,
+                    shapes.Changed,
+                    shapes.Problem,
                     quotas.QuotaChange,
-                    *triage.sent,
-                    *choices.sent,
-                    *context.sent,
-                    *people.sent,
-                    *alerts.sent,
-                    *issues.sent,
-                ),
+                    *triage.shown,
+                    *choices.shown,
+                    *context.shown,
+                    *people.shown,
+                    *alerts.shown,
+                    *issues.shown,
+                    sent=(
+                        quotas.QuotaChange,
+                        *triage.sent,
+                        *choices.sent,
+                        *context.sent,
+                        *people.sent,
+                        *alerts.sent,
+                        *issues.sent,
+                    ),
+                )
             )
         },
     }
+
+
+def _extended(schemas: dict[str, Any]) -> dict[str, Any]:
+    """A problem may say more (RFC 9457): a 500 has its reference and whether a retry helps."""
+    schemas["Problem"]["additionalProperties"] = True
+    return schemas
 
 
 def _paths() -> dict[str, Any]:

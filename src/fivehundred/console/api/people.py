@@ -284,7 +284,7 @@ class PeopleApi:
 
     def audit(self, request: Request) -> AuditList:
         asked = request.query_params.get("before")
-        if asked is not None and not (asked.isascii() and asked.isdecimal() and len(asked) < 19):
+        if asked is not None and not (asked.isascii() and asked.isdecimal() and len(asked) < 19 and int(asked)):
             raise HTTPException(400, "before is the `next` of an answer, a positive integer")
         rows = self._desk().audited(before=int(asked) if asked is not None else None, limit=_audit_rows)
         return AuditList(tuple(rows), rows[-1].id if len(rows) == _audit_rows else None)

@@ -50,6 +50,10 @@ class Asking:
         """PATCH. Raises Refused."""
         return _object(await self._ask("PATCH", path, json=what))
 
+    async def post(self, path: str, what: dict[str, Any]) -> dict[str, Any]:
+        """Raises Refused."""
+        return _object(await self._ask("POST", path, json=what))
+
     async def _ask(self, method: str, path: str, **sent: Any) -> str:
         try:
             async with self._client.stream(method, path, **sent) as reply:

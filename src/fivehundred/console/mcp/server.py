@@ -95,7 +95,13 @@ def _add_others(made: MCPServer[Any], within: Within) -> None:
 
 def _add_writing(made: MCPServer[Any], within: Within) -> None:
     @made.tool(annotations=_writes, structured_output=False)
-    async def update_fault(context: Context[Any, Any], fault: tools.FaultName, state: tools.State) -> str:
-        """Resolve, mute or reopen one fault."""
+    async def update_fault(
+        context: Context[Any, Any],
+        fault: tools.FaultName,
+        state: Annotated[tools.State | None, Field(description="Resolve, mute or reopen (open) it.")] = None,
+        assign: Annotated[str, Field(max_length=200, description="A name, team:NAME, or nobody.")] = "",
+        comment: Annotated[str, Field(max_length=4_000, description="What you found, for the people.")] = "",
+    ) -> str:
+        """Resolve, mute or reopen one fault, assign it, write a comment: whatever of these is given."""
         async with within(context) as ask:
-            return await tools.update_fault(ask, fault, state)
+            return await tools.update_fault(ask, fault, state, assign, comment)

@@ -76,10 +76,29 @@ async def reproduce(ask: Asking, name: str) -> str:
     return answers.within(both, answers.tokens_max)
 
 
-async def update_fault(ask: Asking, name: str, state: State) -> str:
-    number = await _number(ask, name)
-    found = await _told(ask.change(f"/api/v1/faults/{number}", {"state": state}))
-    return f"Fault {number} is {found.get('state', state)} now: {ask.url}/faults/{number}"
+async def update_fault(ask: Asking, name: str, state: State | None, assign: str, comment: str) -> str:
+    """Whatever is given, in this order: the comment first, so that what is done stands behind its reason."""
+    if state is None and not assign.strip() and not comment.strip():
+        raise ToolError("say what to do: a state, assign, or a comment")
+    number, said = await _number(ask, name), list[str]()
+    if comment.strip():
+        await _told(ask.post(f"/api/v1/faults/{number}/comments", {"body": comment}))
+        said.append("the comment is written")
+    if assign.strip():
+        await _told(ask.post(f"/api/v1/faults/{number}/acts", {"act": "assign", "owner": _owner(assign)}))
+        said.append(f"assigned to {assign.strip()}")
+    if state is not None:
+        found = await _told(ask.change(f"/api/v1/faults/{number}", {"state": state}))
+        said.append(f"{found.get('state', state)} now")
+    return f"Fault {number} is {'; '.join(said)}: {ask.url}/faults/{number}"
+
+
+def _owner(assign: str) -> dict[str, str] | None:
+    name = assign.strip()
+    if name == "nobody":
+        return None
+    team = name.startswith("team:")
+    return {"name": name.removeprefix("team:").strip(), "kind": "team" if team else "member"}
 
 
 def diagnose(text: str) -> str:
