@@ -74,7 +74,7 @@ def _spool(args: argparse.Namespace, store: RelationalStore) -> list[str]:
         print(
             "What is accepted and not yet digested lies on ingest nodes and in JetStream; it is not looked into here."
         )
-        print("See how much waits: fivehundred nodes. Once that was digested, erase once more.")
+        print("How much waits is said by /readyz of the Console. Once it was digested, erase once more.")
         return []
     folder = layout_of(args).spool
     if _is_running(args, store):
