@@ -82,7 +82,7 @@ class Exchange(Flight):
         duplicates.mark(exc)
 
     def count(self) -> None:
-        """For the counts: of what failed before it had a status, 5. Written out, as ``route_of`` and the count say it."""
+        """For the counts: of what failed before it had a status, 5. Written out, for its speed."""
         scope = self.scope
         status = self.start["status"] if self.start else 500
         digit = _DIGITS.get(status) or str(status)[:1]
@@ -241,8 +241,9 @@ class Exchange(Flight):
         if self.held is not None and self.done:
             if self.default and self.origin is not None:
                 self.origin.__traceback__ = self.origin.__traceback__ or self.trace
-                return await self._answer(self.guard.handle(self.origin, self.asked()))
-            await self._own(cors_lost=False)
+                await self._answer(self.guard.handle(self.origin, self.asked()))
+            else:
+                await self._own(cors_lost=False)
         elif self.inner is not None:
             raise self.inner
         else:
