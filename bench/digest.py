@@ -1,6 +1,7 @@
 """How fast the digest turns accepted envelopes into faults, and what an event costs on disk.
 
-    python bench/digest.py CORPUS [--events 5000] [--encoding gzip] [--keep-all] [--storm] [--fresh] [--behind] [--profile]
+    python bench/digest.py CORPUS [--events 5000] [--encoding gzip] [--keep-all] [--storm] [--fresh]
+        [--behind] [--profile]
 
 CORPUS is a folder with ``events-gzip.bin`` or ``events-raw.bin``: records of a little-endian header (body length u32,
 template number u16, event id 16 bytes) and an envelope. They are appended to a real spool first; then one digest reads

@@ -24,7 +24,9 @@ from fivehundred.scrub import scrub
 log = logging.getLogger("fivehundred.console.digest")
 
 _encode = msgspec.json.Encoder().encode
-_kept_in_a_row_min: Final = 20  # after so many the next event will likely be kept as well: it is read whole at once
+_kept_in_a_row_min: Final = (
+    2  # after so many the next one of its kind will likely be kept too: it is read whole at once
+)
 _drift_s: Final = 300.0  # a sender's clock may be off by this much before its times are corrected
 
 
@@ -44,7 +46,7 @@ class Digester:
         self._memories: dict[str, Learned] = {}
         self._touched: set[str] = set()
         self._books: dict[str, Book] = {}  # what people decided, read anew for each batch
-        self._kept_in_a_row = _kept_in_a_row_min
+        self._kept_in_a_row: dict[int, int] = {}  # by what events look like: a guess that costs or saves time alone
         self.sieve = Sieve(store.database)
 
     def digest(self, found: Found, batch: Batch) -> None:
@@ -83,8 +85,9 @@ class Digester:
 
     def _digested(self, found: Found, batch: Batch) -> Digested:
         record = found.record
-        # an outline has no headers
-        whole = self._kept_in_a_row >= _kept_in_a_row_min or self.sieve.reads_headers()
+        looks = hash((record.project, *_looks(found.raw)))
+        in_a_row = self._kept_in_a_row.get(looks, _kept_in_a_row_min)
+        whole = in_a_row >= _kept_in_a_row_min or self.sieve.reads_headers()  # an outline has no headers
         event, payload = _whole(found) if whole else (_outlined(found), b"")
         held = self.sieve.holds_back(record.project, event)
         if held is not None:
@@ -92,13 +95,18 @@ class Digester:
         fp = applied(event, self._memory(record.project).fingerprint(event), self._book(record.project))
         key = fp.primary.value
         if not self._store.wants(record.project, key, record.received_at, pressed=batch.pressed):
-            self._kept_in_a_row = 0
+            self._guess(looks, 0)
             return Digested(record.project, record.received_at, event, b"", fp, None)
-        self._kept_in_a_row += 1
+        self._guess(looks, in_a_row + 1)
         if not whole:
             event, payload = _whole(found)
         history = self._store.history(record.project, key, event)
         return Digested(record.project, record.received_at, event, payload, fp, diagnose(event, history))
+
+    def _guess(self, looks: int, kept_in_a_row: int) -> None:
+        if len(self._kept_in_a_row) >= limits.looks_remembered_max:
+            self._kept_in_a_row.clear()
+        self._kept_in_a_row[looks] = kept_in_a_row
 
     def _leaf(self, found: Found, event: Event, batch: Batch) -> Digested:
         """Another task of the same group: a fault of its own."""
@@ -123,6 +131,21 @@ class Digester:
         if book is None:
             book = self._books[project] = Choices(self._store.database).book(project)
         return book
+
+
+def _looks(raw: dict[str, Json]) -> list[str | int]:
+    """What tells most faults apart at a glance: the newest exception and where it was raised."""
+    exception = raw.get("exception")
+    x = _last(exception.get("values") if isinstance(exception, dict) else None)
+    stack = x.get("stacktrace")
+    frame = _last(stack.get("frames") if isinstance(stack, dict) else None)
+    seen = (x.get("type"), frame.get("module"), frame.get("function"), frame.get("lineno"), raw.get("transaction"))
+    return [part if isinstance(part, str | int) else "" for part in seen]
+
+
+def _last(values: Json) -> dict[str, Json]:
+    last = values[-1] if isinstance(values, list) and values else None
+    return last if isinstance(last, dict) else {}
 
 
 def _outlined(found: Found) -> Event:
