@@ -88,7 +88,8 @@ def test_incidents_are_listed_and_shown(served: tuple[Face, str], capsys: pytest
     assert "No incident" in capsys.readouterr().out
     database, now = face.store().database, time.time()
     with database.transaction():
-        row: dict[str, Value] = {"project": "1", "kind": "resource", "subject": "db", "state": "open", "sentence": "db\x1b[2J fails"}
+        row: dict[str, Value] = {"project": "1", "kind": "resource", "subject": "db", "state": "open"}
+        row["sentence"] = "db\x1b[2J fails"
         database.insert("incident", {**row, "opened_at": now, "last_at": now, "events": 8})
         member: dict[str, Value] = {"incident": 1, "fault": 1, "project": "1", "joined_at": now, "events": 8}
         database.insert("incident_fault", member)
