@@ -18,7 +18,7 @@ from tests.scenarios.stage import Stage, ways
 
 from fivehundred.diagnosis.diagnose import diagnose
 
-modules = ("bugs", "attacks", "surroundings", "network", "postgres", "stores", "others")
+modules = ("bugs", "attacks", "surroundings", "network", "postgres", "stores", "others", "elsewhere")
 
 
 @dataclass(slots=True)

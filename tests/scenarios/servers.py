@@ -6,6 +6,7 @@ import atexit
 import functools
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -126,6 +127,38 @@ def mariadb() -> int:
     )
     client = shutil.which("mariadb") or "mysql"
     subprocess.run([client, "-u", "root", f"--socket={folder}/s", "-e", setup], check=True, capture_output=True)
+    return port
+
+
+@functools.cache
+def rabbitmq() -> int:
+    """The port of a broker that sees less disk free than it wants, and so lets nobody publish."""
+    binary = shutil.which("rabbitmq-server")
+    if binary is None or os.geteuid() != 0:
+        raise Skip("no rabbitmq-server that may be started (apt-get install rabbitmq-server, as root)")
+    folder = Path(tempfile.mkdtemp(prefix="scenario-rabbitmq-"))
+    shutil.chown(folder, "rabbitmq", "rabbitmq")
+    (folder / "rabbitmq.conf").write_text("disk_free_limit.absolute = 1000000GB\n")
+    port = free_port()
+    environment = {
+        **os.environ, "HOME": str(folder), "RABBITMQ_NODENAME": f"scenario{os.getpid()}@localhost",
+        "RABBITMQ_NODE_PORT": str(port), "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_DIST_PORT": str(free_port()), "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"), "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"), "RABBITMQ_LOG_BASE": str(folder / "log"),
+    }  # fmt: skip
+    server = subprocess.Popen(
+        [binary], env=environment, user="rabbitmq", group="rabbitmq", cwd=folder,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+    def stop() -> None:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+    _wait_for(port, 40)
     return port
 
 

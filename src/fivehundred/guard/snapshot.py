@@ -181,7 +181,7 @@ def _cgroup_v2(folder: str) -> dict[str, Json]:
 
 
 def _cgroup_v1() -> dict[str, Json]:
-    memory, cpu = "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu"
+    memory, cpu = _v1_folder("memory"), _v1_folder("cpu")
     limit = _int(_read(f"{memory}/memory.limit_in_bytes"))
     return _filled(
         {
@@ -191,6 +191,16 @@ def _cgroup_v1() -> dict[str, Json]:
             "throttled_periods": _int(_field(_read(f"{cpu}/cpu.stat"), "nr_throttled")),
         }
     )
+
+
+def _v1_folder(controller: str) -> str:
+    """Of our own group; in a container its own is mounted at the top."""
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, names, path = [*line.split(":", 2), "", ""][:3]
+        folder = f"/sys/fs/cgroup/{controller}{path.rstrip('/')}"
+        if controller in names.split(",") and os.path.isdir(folder):
+            return folder
+    return f"/sys/fs/cgroup/{controller}"
 
 
 def _filled(values: dict[str, int | None]) -> dict[str, Json]:
