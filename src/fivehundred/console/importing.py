@@ -219,6 +219,8 @@ def sent(raw: Any) -> dict[str, Any] | None:
         raw = _from_api(raw)
     elif isinstance(raw.get("data"), dict) and "event_id" in raw["data"]:
         raw = raw["data"]  # as Bugsink's API wraps it
+    elif "digest_order" in raw:
+        return None  # a row of the list of Bugsink's API: it says that there is an event, not what is in it
     return raw if clean_id(str(raw.get("event_id") or "")) else None
 
 

@@ -171,6 +171,7 @@ def test_events_of_other_trackers_are_read_from_lines_lists_and_api_answers() ->
     assert found[1]["environment"] == "eu"
     assert len(list(foreign_events(io.BytesIO(b'{"event_id": "%s"}\n\n{"x": 1}\n' % one.encode())))) == 1
     assert sent({"entries": "x"}) is None
+    assert sent({"id": "05cb", "event_id": one, "project": 1, "digest_order": 1}) is None  # a row of Bugsink's list
 
 
 # ---- erase -----------------------------------------------------------------------------------------
