@@ -67,8 +67,9 @@ def test_with_accounts_others_may_reach_it_and_must_sign_in(file: Path, capsys: 
         assert b'type="password"' in console.get("/", Accept="text/html")[1]
         assert console.get("/api/v1/faults")[0] == 401
         assert console.get("/api/v1/faults", **owner)[0] == 200
-        change = ("POST", "/api/v1/projects", b'{"name": "second"}')
-        assert (console.send(*change)[0], console.send(*change, **viewer)[0]) == (401, 403)
+        body = b'{"name": "second"}'
+        assert console.send("POST", "/api/v1/projects", body)[0] == 401
+        assert console.send("POST", "/api/v1/projects", body, **viewer)[0] == 403
         assert "plain http" in console.log.read_text()
 
 
