@@ -17,6 +17,7 @@ from fivehundred.console.alerts_send import Sender
 from fivehundred.console.store.alerts import Alert, Alerts, Narrow, Rule
 from fivehundred.console.store.base import Batch, Digested, NotFound, Store
 from fivehundred.console.store.sqlite import SqliteStore
+from fivehundred.console.store.triage import Owner, Triage
 from fivehundred.console.vault import BadKey, CannotOpen, Vault
 
 from .conftest import Hook
@@ -270,3 +271,16 @@ def test_a_key_that_is_none_is_said_to_be_none(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("FIVEHUNDRED_KEY", "short")
     with pytest.raises(BadKey, match="FIVEHUNDRED_KEY"):
         Vault(tmp_path / "a")
+
+
+def test_a_rule_of_a_team_tells_of_what_is_assigned_to_it(store: Store, desk: Alerts) -> None:
+    rule(desk, "new", "regressed", narrow=Narrow(team=("Billing",)))
+    write(store, make("a"))
+    assert told(desk) == []
+
+    def within(news: Any) -> None:  # in the order of the digest: owners before alerts
+        Triage(store.database).assign([one.fault for one in news], Owner("billing", "team"), by="rule", now=now)
+        alerts.follow(store.database, news, now=now)
+
+    store.write(Batch(events=[make("b")]), now=now, within=within)
+    assert told(desk) == ["new"]
