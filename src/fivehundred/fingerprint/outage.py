@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from fivehundred.event import Event, ExceptionItem
@@ -63,11 +64,17 @@ def environment_variable(event: Event) -> tuple[str, int] | None:
                 last.context_line
             ):
                 return name, i
-        lower = x.value[:500].lower()
-        found = _VARIABLE.search(x.value[:500]) if "env" in lower and "var" in lower else None
-        if found:
-            return next(g for g in found.groups() if g), i
+        told = _variable_told(x.value[:500])
+        if told:
+            return told, i
     return None
+
+
+@lru_cache(maxsize=500)
+def _variable_told(text: str) -> str:
+    lower = text.lower()
+    found = _VARIABLE.search(text) if "env" in lower and "var" in lower else None
+    return next(g for g in found.groups() if g) if found else ""
 
 
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
@@ -108,7 +115,12 @@ _MACHINE_TEXT: Final = {
 
 
 def _machine(x: ExceptionItem) -> str:
-    return _MACHINE_ERRNO.get(_errno(x), "") or _by_text(_MACHINE_TEXT, x.value)
+    return _MACHINE_ERRNO.get(_errno(x), "") or _machine_text(x.value[:2_000])
+
+
+@lru_cache(maxsize=500)
+def _machine_text(text: str) -> str:
+    return _by_text(_MACHINE_TEXT, text)
 
 
 def _errno(x: ExceptionItem) -> int:
@@ -117,7 +129,11 @@ def _errno(x: ExceptionItem) -> int:
         number = code.get("number") if isinstance(code, dict) else None
         if isinstance(number, int):
             return number
-    text = x.value[:500]
+    return _errno_told(x.value[:500])
+
+
+@lru_cache(maxsize=500)
+def _errno_told(text: str) -> int:
     found = _ERRNO.search(text) if "Err" in text else None  # the pattern has no beginning that could be skipped to
     return int(found[1] or found[2]) if found else 0
 
@@ -299,7 +315,7 @@ def _peer_kind(x: ExceptionItem, family: str) -> str:
     if not kind and isinstance(state, str):
         kind = _SQLSTATE.get(state) or _SQLSTATE.get(state[:2], "")
     if kind or family == "":
-        return kind or _by_text(_TEXT, x.value if x.type in _CARRIERS else "")
+        return kind or _told(x.value[:2_000] if x.type in _CARRIERS else "")
     text = x.value[:2_000]
     if family == "postgresql":
         kind = _PSYCOPG.get(x.type, "")
@@ -307,7 +323,12 @@ def _peer_kind(x: ExceptionItem, family: str) -> str:
         kind = _MYSQL.get(int(number[1]), "")
     elif family == "sqlite":
         return _by_text(_SQLITE, text)
-    return kind or _by_text(_TEXT, text)
+    return kind or _told(text)
+
+
+@lru_cache(maxsize=500)
+def _told(text: str) -> str:
+    return _by_text(_TEXT, text)
 
 
 def _by_text(table: dict[str, str], text: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from fivehundred.event import Event, ExceptionItem, Frame
@@ -228,8 +229,13 @@ def _identifier(value: str) -> tuple[str, ...]:
 
 def _type(x: ExceptionItem) -> str:
     """The class's bare name, under the name that newer interpreters give it."""
-    bare = re.split(r"[.\\:]", x.type)[-1] if x.type else "Error"
-    return _RENAMED.get(bare, bare) or x.type
+    return _bare(x.type)
+
+
+@lru_cache(maxsize=2_000)
+def _bare(kind: str) -> str:
+    bare = re.split(r"[.\\:]", kind)[-1] if kind else "Error"
+    return _RENAMED.get(bare, bare) or kind
 
 
 _RENAMED: Final = {"timeout": "TimeoutError", "IOError": "OSError", "EnvironmentError": "OSError", "error": "Error"}

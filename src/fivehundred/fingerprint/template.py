@@ -77,7 +77,11 @@ _BEFORE_CODE: Final = frozenset("errno code sqlstate winerror exit".split())
 
 def codes(kind: str, module: str, message: str) -> tuple[str, ...]:
     """What of a message tells causes apart whoever wrote it; ``kind`` is the class's bare name."""
-    text = message[:4_000]
+    return _codes(kind, module, message[:4_000])
+
+
+@lru_cache(maxsize=500)
+def _codes(kind: str, module: str, text: str) -> tuple[str, ...]:
     if module.startswith("pydantic") or kind in ("RequestValidationError", "ResponseValidationError"):
         return _pydantic(text)
     if kind == "AttributeError":
