@@ -60,5 +60,4 @@ def event(kind: str, message: str, *, module: str = "", platform: str = "python"
 )  # fmt: skip
 def test_the_cause_is_told_of_what_has_no_row_of_its_own(cause: str, found: Event) -> None:
     diagnosis = diagnose(found)
-    assert diagnosis.cause in (cause, "unknown"), diagnosis.sentence
-    assert diagnosis.confidence != "certain" or diagnosis.cause == cause
+    assert diagnosis.cause == cause, diagnosis.sentence

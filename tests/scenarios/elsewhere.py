@@ -70,7 +70,13 @@ def _(stage: Stage) -> None:
 
 
 @scenario(
-    "x-rabbit-login RabbitMQ refuses the login", "misconfiguration", "no", "ACCESS_REFUSED|403", "bug", "database"
+    "x-rabbit-login RabbitMQ refuses the login",
+    "misconfiguration",
+    "no",
+    "ACCESS_REFUSED|403",
+    "bug",
+    "database",
+    needs="rabbit",
 )
 def _(stage: Stage) -> None:
     pika = needed("pika")
