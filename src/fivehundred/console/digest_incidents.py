@@ -28,7 +28,7 @@ def follow(database: Database, news: Sequence[FaultNews]) -> list[IncidentNews]:
     database.lock(["incidents"])  # two workers that see the same outage must not open it twice
     at = desk.record(news, keep_s=_keep_s)
     known = desk.known(since=at - incidents.again_s)
-    signals = desk.signals(known, at=at, window_s=incidents.window_s)
+    signals = desk.signals(known, at=at, window_s=incidents.window_s, events_min=incidents.events_min)
     if not known and not any(incidents.is_beyond_normal(signal) for signal in signals):
         return []
     projects = desk.surroundings([signal.project for signal in signals], at=at, new_s=_new_s)

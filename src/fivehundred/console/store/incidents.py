@@ -194,8 +194,8 @@ class Incidents:
             for n, kind, subject, began, last, resolved in rows
         ]
 
-    def signals(self, known: Iterable[Known], *, at: float, window_s: float) -> list[Signal]:
-        """What faults did in the window before ``at``."""
+    def signals(self, known: Iterable[Known], *, at: float, window_s: float, events_min: int = 0) -> list[Signal]:
+        """What faults did in the window before ``at``. What is normal is only read for those with so many events."""
         since = at - window_s
         sql = (
             "SELECT s.fault, s.project, min(s.minute), max(s.minute), sum(s.events), max(s.resource), min(s.host),"
@@ -206,7 +206,7 @@ class Incidents:
         )
         values = (int(since // _minute_s), int(at // _minute_s), limits.incident_signals_max)
         rows = self._db.rows(sql, values)
-        normal = self._normal([row[0] for row in rows], known, at=at, window_s=window_s)
+        normal = self._normal([row[0] for row in rows if row[4] >= events_min], known, at=at, window_s=window_s)
         found = []
         for fault, project, first, last, events, resource, host, host2, twin, first_seen, regressed, release in rows:
             began = first_seen > since or (regressed is not None and regressed > since)
