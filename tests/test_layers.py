@@ -80,7 +80,13 @@ may_import: dict[str, set[str]] = {
     "cli": {"*"},
     "": {"guard"},  # the package itself: lazily, for its public names
 }
-made_of = {"fastapi": {"starlette"}, "flask": {"werkzeug"}, "quart": {"werkzeug"}, "django": {"asgiref"}}
+made_of = {
+    "fastapi": {"starlette"},
+    "flask": {"werkzeug"},
+    "quart": {"werkzeug"},
+    "django": {"asgiref"},
+    "sanic": {"websockets"},
+}
 standard_library_only = leaves | {"fingerprint", "diagnosis"}
 
 
