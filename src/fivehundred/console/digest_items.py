@@ -203,6 +203,9 @@ def _otlp(record: Received, offset: str, body: bytes, batch: Batch) -> Iterator[
     _tally(batch, record, "counted", item, "", made.sdk, made.counted)
     _tally(batch, record, "received", "event", "", made.sdk, len(made.events) + made.repeated)
     _tally(batch, record, "duplicate", "event", "one exception on several spans", made.sdk, made.repeated)
+    if not (made.events or made.counted or made.unreadable):  # damaged ones read like this, too: it is said
+        _tally(batch, record, "received", "otlp export", "", made.sdk)
+        _tally(batch, record, "counted", "otlp export", "it holds no record", made.sdk)
     for number, (reason, data) in enumerate(made.unreadable, len(made.events)):
         batch.malformed.append(malformed(record, offset, number, reason, data))
     for number, (event_id, raw) in enumerate(made.events):

@@ -124,7 +124,7 @@ def test_an_issue_is_linked_by_its_address_once(tmp_path: Path) -> None:
     [link] = desk.links(1)
     assert link.title == "7"
     bad = face.client.post("/faults/1/issues", data={"token": token(face), "url": "javascript:alert(1)"})
-    assert bad.status_code == 502
+    assert bad.status_code == 400
     face.client.post("/faults/1/issues", data={"token": token(face), "unlink": str(link.id)})
     assert desk.links(1) == []
     assert time.time() - link.linked_at < 60
