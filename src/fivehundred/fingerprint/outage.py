@@ -394,7 +394,7 @@ def _peer(event: Event) -> str:
         if isinstance(told, str) and told:
             return _one_name(told[:200])
     for x in reversed(event.exceptions):
-        found = _PEER.search(x.value[:2_000])
+        found = _PEER.search(x.value[:2_000].partition(_READ_MORE)[0])
         if found:
             host, port = [g for g in found.groups() if g is not None] + [""] * (
                 2 - len([g for g in found.groups() if g])
@@ -403,6 +403,7 @@ def _peer(event: Event) -> str:
     return ""
 
 
+_READ_MORE: Final = "(Background on this error at"  # SQLAlchemy's address of its own documentation: nobody's peer
 _HOST: Final = r"([A-Za-z0-9_][\w.-]{0,200}|\[?[0-9a-fA-F:]{2,40}\]?)"
 _PEER: Final = re.compile(
     rf"host=['\"]{_HOST}['\"], port=(\d{{1,5}})"
