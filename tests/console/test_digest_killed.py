@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -128,14 +129,39 @@ def test_one_event_may_not_keep_the_processor(monkeypatch: pytest.MonkeyPatch) -
     spin(0.1)  # nothing is left running
 
 
-@pytest.mark.xfail(strict=False, reason="now and then in the whole suite, never alone: to be found")
+def test_a_time_that_runs_out_inside_a_callback_of_the_collector_runs_out_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "digest_event_cpu_s_max", 0.05)
+    deadline, fired = Deadline(), list[bool]()
+
+    def callback(phase: str, info: object) -> None:
+        if not fired:
+            fired.append(True)
+            spin(0.1)  # what the signal raises here, Python prints and forgets
+
+    def work() -> None:
+        with deadline.event():
+            gc.collect()
+            spin(5)
+
+    gc.callbacks.append(callback)
+    try:
+        with deadline.record(), pytest.raises(TooSlow):
+            work()
+    finally:
+        gc.callbacks.remove(callback)
+    assert fired
+
+
 def test_a_hostile_event_is_given_up_kept_as_malformed_and_its_neighbours_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "digest_event_cpu_s_max", 0.05)
+    monkeypatch.setattr(limits, "digest_event_cpu_s_max", 0.1)
     layout = Layout(tmp_path)
-    texts = [[f"{n} {m} x y z" for m in range(8)] for n in range(20_000)]  # none is like another: nothing is remembered
-    deep = {"event_id": "f" * 32, "extra": {str(n): {"a": found} for n, found in enumerate(texts)}}
+    # just small enough to be read whole, and each text one that must be searched for secrets: 0.4 s of work
+    texts = {str(n): [f"password={n}-{m} Bearer {n * m}abc" for m in range(4)] for n in range(6_000)}
+    deep = {"event_id": "f" * 32, "extra": texts}
     hostile = b'{"event_id":"%s"}\n{"type":"event"}\n%s' % (b"f" * 32, json.dumps(deep).encode())
     append(layout, [hostile], "identity")
     append(layout, [an_event("a" * 32)])

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -308,3 +309,30 @@ def test_a_foreign_path_in_the_dsn_is_kept(tmp_path: Path) -> None:
         guard.flush()
         guard.close()
     assert sink.events[0].ours["status"] == 502
+
+
+def test_a_spool_that_is_being_made_is_nobodys_orphan(tmp_path: Path) -> None:
+    """Two processes that begin at the same moment: the one that looks around must not delete what the other makes."""
+    stop = threading.Event()
+
+    def look_around() -> None:
+        while not stop.is_set():
+            for path in spool.orphans(tmp_path):
+                found = FileSpool.adopt(path)
+                if found is not None:
+                    found.close()
+
+    looking = [threading.Thread(target=look_around) for _ in range(2)]
+    for thread in looking:
+        thread.start()
+    try:
+        for _ in range(500):
+            made = FileSpool.create(tmp_path)
+            assert made.append(b"event")
+            assert made.path.exists()
+            made.done(made.end)
+            made.close()
+    finally:
+        stop.set()
+        for thread in looking:
+            thread.join()

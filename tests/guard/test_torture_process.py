@@ -56,7 +56,6 @@ def test_a_failure_in_an_exit_handler_is_told(tmp_path: Path, collector: Sink) -
     assert messages(collector) == {"at the end"}
 
 
-@pytest.mark.xfail(strict=False, reason="now and then in the whole suite, never alone: to be found")
 def test_a_child_that_leaves_by_os_exit_leaves_its_events_to_the_next_process(tmp_path: Path, collector: Sink) -> None:
     code = """
 fail("parent")

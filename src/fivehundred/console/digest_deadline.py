@@ -1,19 +1,25 @@
 """How long one record or event may keep the processor: a hostile one must not hold up all the others.
 
 Measured in processor time of the process, so that a busy machine accuses nobody. Works in the main thread, where Python
-runs signal handlers; elsewhere (tests, tools) it measures nothing.
+runs signal handlers; elsewhere (tests, tools) it measures nothing. What is raised while Python runs a callback of the
+garbage collector or a destructor is swallowed there, so the signal comes again until somebody has heard it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from fivehundred import limits
+
+_again_s: Final = 0.02  # of processor time
+_own_files: Final = frozenset((__file__, contextlib.__file__))
 
 
 class TooSlow(BaseException):
@@ -64,9 +70,11 @@ class Deadline:
 
     def _set(self, seconds: float) -> None:
         if self._works:
-            signal.setitimer(signal.ITIMER_PROF, seconds)
+            signal.setitimer(signal.ITIMER_PROF, seconds, _again_s if seconds else 0)
 
     def _expired(self, number: int, frame: FrameType | None) -> None:
-        if self._armed:
-            self._armed = False
+        inside = (
+            frame is not None and frame.f_code.co_filename in _own_files
+        )  # arming or ending: it comes again if need be
+        if self._armed and not inside:
             raise TooSlow

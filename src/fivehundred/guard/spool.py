@@ -29,6 +29,7 @@ except ImportError:  # Windows: no other process can tell a dead owner, so only 
 _magic: Final = b"5HGUARD1"
 _header: Final = struct.Struct("<8sQ")  # magic, offset up to which everything is delivered
 _record: Final = struct.Struct("<II")  # length, CRC-32
+_making: Final = ".making"
 
 
 class Waiting(NamedTuple):
@@ -106,14 +107,18 @@ class FileSpool:
 
     @classmethod
     def create(cls, folder: Path) -> FileSpool:
+        """Under another name until it is locked and has its header: a process that looks for orphans in between would
+        take it for an unfinished one and delete it."""
         path = folder / f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}.spool"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        making = path.with_suffix(_making)
+        descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             _take_lock(descriptor)
             os.pwrite(descriptor, _header.pack(_magic, _header.size), 0)
+            making.rename(path)
         except OSError:
             os.close(descriptor)
-            path.unlink(missing_ok=True)
+            making.unlink(missing_ok=True)
             raise
         return cls(path, descriptor, end=_header.size, delivered=_header.size)
 
@@ -250,6 +255,9 @@ class MemorySpool:
 def orphans(folder: Path) -> list[Path]:
     """Spools of dead processes, and of living ones whose lock will say so, oldest first."""
     try:
+        for left in folder.glob(f"*{_making}"):  # its maker died within the microseconds that making one takes
+            if time.time() - left.stat().st_mtime > limits.spool_age_max_s:
+                left.unlink(missing_ok=True)
         return sorted(folder.glob("*.spool"))
     except OSError:
         return []

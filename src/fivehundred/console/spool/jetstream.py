@@ -65,9 +65,10 @@ class JetStreamWriter:
 
     def append_soon(self, record: Received) -> asyncio.Future[None]:
         """Done when the record is on this node's disk, failed with OSError. Raises SpoolFull."""
-        if self._remote.bytes_about + self._forwarder.published_since > self._bound:
+        if self._remote.bytes_about + self._forwarder.published_since + self._forwarder.here > self._bound:
             raise SpoolFull(f"the backlog of the cluster has reached its bound of {self._bound} bytes")
         future = self._local.append_soon(record)
+        self._forwarder.appended += len(record.body)
         future.add_done_callback(self._forwarder.ring)
         return future
 
@@ -116,7 +117,14 @@ class Forwarder:
         self._stopping = False
         self._idle = threading.Event()
         self.published_since = 0  # bytes, since the cluster's backlog was last asked for
+        self.appended = 0  # bytes of bodies that were given to the node's disk since it was last empty, by the writer
+        self._carried = 0  # and of those, what the cluster has
         self._task = asyncio.run_coroutine_threadsafe(self._run(), link.loop)
+
+    @property
+    def here(self) -> int:
+        """Bytes on the node's disk that the cluster does not have yet."""
+        return max(0, self.appended - self._carried)
 
     def ring(self, appended: asyncio.Future[None]) -> None:
         if self._idle.is_set():  # else it looks again by itself
@@ -154,6 +162,7 @@ class Forwarder:
         self._idle.set()
         if self._reader.read(self._offset, records_max=1, bytes_max=1):
             return  # came in just now
+        self._carried = self.appended  # what an earlier process had left counts in neither
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._bell.wait(), _LOOK_AGAIN_S)
 
@@ -179,6 +188,7 @@ class Forwarder:
             data = batch.encode(self._node, lost, group)
             await self._publish(js, partition, data, f"{self._node}:{group[0][0]}:{group[-1][0]}")
             self.published_since += len(data)
+            self._carried += sum(len(record.body) for _, record in group)
             lost = 0
         client = js._nc
         await client.publish(self._cluster.bell(partition), b"")
