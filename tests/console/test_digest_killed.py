@@ -129,6 +129,7 @@ def test_one_event_may_not_keep_the_processor(monkeypatch: pytest.MonkeyPatch) -
     spin(0.1)  # nothing is left running
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_time_that_runs_out_inside_a_callback_of_the_collector_runs_out_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

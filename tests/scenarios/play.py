@@ -18,7 +18,17 @@ from tests.scenarios.stage import Stage, ways
 
 from fivehundred.diagnosis.diagnose import diagnose
 
-modules = ("bugs", "attacks", "surroundings", "network", "postgres", "stores", "others", "elsewhere")
+modules = (
+    "bugs",
+    "attacks",
+    "surroundings",
+    "network",
+    "postgres",
+    "postgres_sessions",
+    "stores",
+    "others",
+    "elsewhere",
+)
 
 
 @dataclass(slots=True)
