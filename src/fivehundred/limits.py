@@ -110,6 +110,7 @@ disk_free_bytes_min: Final = 256 * MIB  # below it nothing is accepted: a full d
 backlog_retry_seconds: Final = 30  # Retry-After while the backlog is full
 records_a_message_max: Final = 64  # of the cluster: one sync of the servers covers them all
 quota_events_max: Final = 1_000_000_000  # per span; more is none
+origins_a_project_max: Final = 100  # of web pages that may send; the door compares each request of a page with them
 digest_deaths_max: Final = 3  # processes that one record may take with it before it is set aside unread
 digest_event_cpu_s_max: Final = 1.0  # processor time of one event; the slowest honest ones take some 50 ms
 digest_record_cpu_s_max: Final = 5.0  # of one record: a collector's batch of 8,000 failed spans

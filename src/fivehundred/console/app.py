@@ -34,6 +34,8 @@ from fivehundred.console.config import Config, is_loopback, url_of
 from fivehundred.console.digest_items import doors as digest_doors
 from fivehundred.console.ingest.doors import endpoint_of
 from fivehundred.console.ingest.keys import KeyBook, Known
+from fivehundred.console.ingest.origins import Origins
+from fivehundred.console.ingest.origins import Rules as OriginRules
 from fivehundred.console.ingest.quotas import Quotas, Rules
 from fivehundred.console.ingest.route import Ingest, Receive, Scope, Send
 from fivehundred.console.mcp import mount as mcp
@@ -42,6 +44,7 @@ from fivehundred.console.protocol import BoundedProtocol
 from fivehundred.console.site import Site
 from fivehundred.console.spool.base import SpoolWriter
 from fivehundred.console.spool.segments import SegmentWriter
+from fivehundred.console.store import origins as store_origins
 from fivehundred.console.store import quotas as store_quotas
 from fivehundred.console.store.base import Project, Store, damaged_reason
 from fivehundred.console.store.nodes import Node
@@ -151,7 +154,7 @@ def build(parts: Parts) -> Console:
 
 
 def door(spool: SpoolWriter, stores: Stores, data: Path, share: Callable[[], int] = lambda: 1) -> Ingest:
-    """The ingest with keys and quotas from the store. ``share``: how many nodes share the quotas."""
+    """The ingest with keys, quotas and allowed origins from the store. ``share``: how many nodes share the quotas."""
 
     async def keys() -> list[Known]:
         return await asyncio.to_thread(lambda: [Known(p.id, p.key) for p in stores.get().projects()])
@@ -159,8 +162,12 @@ def door(spool: SpoolWriter, stores: Stores, data: Path, share: Callable[[], int
     async def rules() -> Rules:
         return await asyncio.to_thread(lambda: store_quotas.Quotas(stores.get().database).all())
 
+    async def origins() -> OriginRules:
+        return await asyncio.to_thread(lambda: store_origins.Origins(stores.get().database).all())
+
     book = KeyBook(keys, data / "keys.json")
-    return Ingest(spool, book, digest_doors, Quotas(rules, data / "quotas.json", share))
+    quotas, pages = Quotas(rules, data / "quotas.json", share), Origins(origins, data / "origins.json")
+    return Ingest(spool, book, digest_doors, quotas, pages)
 
 
 class Console:

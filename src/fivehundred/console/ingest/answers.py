@@ -106,6 +106,12 @@ def preflight(allow: bytes) -> tuple[int, list[Header], bytes]:
     return 204, headers, b""
 
 
+def not_permitted(e: Refused) -> tuple[int, list[Header], bytes]:
+    """A preflight that is refused: without the header that a browser looks for."""
+    answer = Answer(e.status, [_JSON], json.dumps({"detail": e.detail, "causes": []}).encode())
+    return answer.status, answer.headers, answer.body
+
+
 def _rpc_status(e: Refused, content_type: str) -> tuple[bytes, bytes]:
     """A google.rpc.Status: what OTLP exporters log. The numbers are those of gRPC. JSON, unless protobuf was sent."""
     code = {400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 8, 415: 3, 429: 8, 501: 12, 503: 14}.get(e.status, 2)

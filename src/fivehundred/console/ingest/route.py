@@ -24,6 +24,7 @@ from fivehundred.console.ingest import answers, export, legacy, peek
 from fivehundred.console.ingest.auth import Refused, find_client, find_key
 from fivehundred.console.ingest.doors import Endpoint, endpoint_of
 from fivehundred.console.ingest.keys import KeyBook, KeysUnknown
+from fivehundred.console.ingest.origins import Origins
 from fivehundred.console.ingest.quotas import Quotas
 from fivehundred.console.spool.base import Door, Received, SpoolFull, SpoolWriter
 from fivehundred.envelope import Dsn, DsnError, header_bytes_max
@@ -59,8 +60,16 @@ class Disconnected(Exception):
 class Ingest:
     """``doors`` are those that the digest can treat; the others are answered with 404, never with 200."""
 
-    def __init__(self, spool: SpoolWriter, keys: KeyBook, doors: frozenset[Door], quotas: Quotas | None = None) -> None:
+    def __init__(
+        self,
+        spool: SpoolWriter,
+        keys: KeyBook,
+        doors: frozenset[Door],
+        quotas: Quotas | None = None,
+        origins: Origins | None = None,
+    ) -> None:
         self._quotas = quotas
+        self._origins = origins
         self._spool = spool
         self._keys = keys
         self._doors = doors
@@ -77,6 +86,8 @@ class Ingest:
             encoding = _encoding(request.headers)
             key = find_key(request.headers, request.query)
             if not key or not self._keys.knows(endpoint.project, key):
+                return None
+            if self._origins is not None and not self._origins.fits(endpoint.project, request.headers):
                 return None
             header = _envelope_header(request.body, encoding)
             dsn, raw_id = header.get("dsn"), header.get("event_id")
@@ -119,7 +130,7 @@ class Ingest:
         if endpoint is None:
             await _send(send, *answers.refused(_unknown_path(), None, ""))
         elif method == "OPTIONS":
-            await _send(send, *answers.preflight(_allowed(endpoint)))
+            await self._permit(endpoint, scope, send)
         else:
             await self._answer(endpoint, method, scope, receive, send)
 
@@ -136,6 +147,8 @@ class Ingest:
             else:
                 async with asyncio.timeout(limits.body_seconds_max):
                     record = await self._record(endpoint, door, headers, scope, receive)
+            if self._origins is not None:
+                await self._origins.check(record.project, headers)
             if self._quotas is not None:
                 self._quotas.take(record)
             await self._keep(record)
@@ -157,6 +170,17 @@ class Ingest:
                 return
             unreadable = int(record.meta.get("unreadable", "0"))
             await _send(send, *answers.kept_at(door, record.meta["event_id"], content_type, unreadable))
+
+    async def _permit(self, endpoint: Endpoint, scope: Scope, send: Send) -> None:
+        """A browser asks before it sends; to a page that may not it says so itself, and does not send."""
+        try:
+            if self._origins is not None and endpoint.project:  # else the key of the request itself decides
+                await self._origins.check(endpoint.project, dict(scope["headers"]))
+        except Refused as e:
+            self._count_refused(endpoint.project, e.reason)
+            await _send(send, *answers.not_permitted(e))
+        else:
+            await _send(send, *answers.preflight(_allowed(endpoint)))
 
     async def _refuse(self, e: Refused, endpoint: Endpoint, content_type: str, send: Send) -> None:
         self._count_refused(endpoint.project, e.reason)

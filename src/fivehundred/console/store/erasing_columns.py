@@ -47,6 +47,7 @@ deleted: Final[dict[str, tuple[str, ...]]] = {
 # what people set up in the Console: another text would do something else, so it is said, and theirs to change
 reported: Final[dict[str, tuple[str, ...]]] = {
     "project": ("name",),
+    "project_origin": ("origin",),
     "person": ("name", "shown", "subject"),
     "team": ("name",),
     "grouping_rule": ("matchers", "fingerprint", "created_by"),
