@@ -101,6 +101,7 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             overload.broker,
             overload.limiter,
             overload.queue,
+            overload.breaker,
             overload.upstream_busy,
             overload.upstream_slow,
             overload.upstream_down,

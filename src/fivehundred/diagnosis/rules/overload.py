@@ -380,12 +380,25 @@ upstream_busy = Rule(
         "openai.RateLimitError",
         "stripe.RateLimitError",
         "anthropic.RateLimitError",
-        "pybreaker.CircuitBreakerError",
     ),
     status=502,
     retry_after_s=10,
     public="Another service that this one needs is overloaded.",
     confirms=peers.upstream_named,
+)
+
+breaker = Rule(
+    id="overload.breaker_open",
+    cause="overload",
+    transient="yes",
+    because="the breaker before another service is open: most of the last calls to it failed, so none is made",
+    advice="look at the other service; the breaker lets calls through again when it answers",
+    until="the breaker has closed",
+    source="pybreaker's CircuitBreakerError; the Client's NotSent",
+    classes=("pybreaker.CircuitBreakerError", "fivehundred.NotSent"),
+    status=503,
+    retry_after_s=10,
+    public="Another service that this one needs is overloaded.",
 )
 
 upstream_slow = Rule(
