@@ -200,7 +200,12 @@ def rules(store: Store, vault: Vault, *, now: float) -> None:
     alerts = Alerts(database)
     settings = {"host": "127.0.0.1", "port": "25", "security": "none", "sender": "console@shop.example"}
     mail = alerts.add_channel(
-        "On call", "mail", {**settings, "receivers": "oncall@shop.example", "user": ""}, "", hourly_max=20, now=at
+        "On call",
+        "mail",
+        {**settings, "receivers": "oncall@shop.example", "user": ""},
+        vault.seal(""),
+        hourly_max=20,
+        now=at,
     )
     hook = {"url": "http://127.0.0.1:9/hooks/500"}
     bot = alerts.add_channel("Chat bot", "webhook", hook, vault.seal("a key of the webhook"), hourly_max=20, now=at)

@@ -33,7 +33,7 @@ def test_after_the_first_event_the_overview_shows_figures_causes_and_losses(face
     page = face.page("/")
     assert "ZeroDivisionError" in page
     assert "cause:database" in page
-    assert "3 refused, 7 by senders" in page
+    assert "3 refused, 7 lost by senders" in page
 
 
 def test_a_fault_is_shown_verdict_first_then_figures_then_the_failing_frame_then_the_runbook(face: Face) -> None:

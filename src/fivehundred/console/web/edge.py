@@ -83,16 +83,17 @@ def failed(request: Request, e: Exception) -> Response:
 
 def missing(request: Request, what: str = "") -> Response:
     """404: says what was looked for and where to look instead."""
-    hint = (
-        "Retention may have removed it, or it belongs to another Console. "
-        "Paste a reference into the search box to find an event."
-    )
-    what = f"{what[:1].upper()}{what[1:].rstrip('.')}." if what else "There is no such page."
-    return problem(request, 404, "Not found", f"{what} {hint}")
+    find = "Paste a reference into the search box to find an event."
+    if not what:
+        return problem(request, 404, "Not found", f"This Console has no page {request.url.path[:200]}. {find}")
+    hint = "Retention may have removed it, or it is in a project that you do not see."
+    return problem(request, 404, "Not found", f"{what[:1].upper()}{what[1:].rstrip('.')}. {hint} {find}")
 
 
 def problem(request: Request, status: int, title: str, text: str) -> Response:
-    return render.page(request, "problem.html", {"nav": "", "line": "", "title": title, "text": text}, status=status)
+    ways = (("/", "Overview"), ("/faults", "Faults"), ("/palette", "Everything"))
+    values = {"nav": "", "line": "", "title": title, "text": text, "ways": ways}
+    return render.page(request, "problem.html", values, status=status)
 
 
 def back(fields: Fields, default: str = "/faults") -> Response:

@@ -51,8 +51,14 @@ class Events:
         return handler
 
     def malformed(self, request: Request) -> Response:
-        events = self._site.store().malformed(None, limit=limits.rows_max)
-        return render.page(request, "malformed.html", {"nav": "losses", "line": "", "events": events})
+        store = self._site.store()
+        values = {
+            "nav": "settings",
+            "line": "",
+            "events": store.malformed(None, limit=limits.rows_max),
+            "projects": {p.id: p.name for p in store.projects()},
+        }
+        return render.page(request, "malformed.html", values)
 
     def _stored(self, request: Request) -> StoredEvent:
         asked = request.path_params["event"]

@@ -116,7 +116,7 @@ class GroupingPages:
     def rules(self, request: Request, sent: edge.Fields | None = None, problem: str = "") -> Response:
         first = {name: values[0] for name, values in (sent or {}).items() if values}
         values: dict[str, object] = {
-            "nav": "faults",
+            "nav": "settings",
             "line": "",
             "rules": [r for r in self._desk().rules() if r.project == "" or current.get().sees(r.project)],
             "projects": self._site.store().projects(),

@@ -7,6 +7,7 @@ Server-rendered, usable without scripts, nothing inline, nothing from outside. W
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 
 from starlette.requests import Request
@@ -15,8 +16,8 @@ from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.access.identity import current
 from fivehundred.console.site import Site
-from fivehundred.console.store.base import FaultQuery, Stats, Tally
-from fivehundred.console.store.rates import Rates
+from fivehundred.console.store.base import FaultQuery, Stats, Store, Tally
+from fivehundred.console.store.rates import Rate, Rates
 from fivehundred.console.store.releases import Releases
 from fivehundred.console.web import (
     alerts,
@@ -28,6 +29,7 @@ from fivehundred.console.web import (
     live,
     onboarding,
     palette,
+    project_rules,
     projects,
     release_pages,
     render,
@@ -52,6 +54,7 @@ def routes(site: Site) -> list[BaseRoute]:
         *incidents.routes(site),
         *grouping.routes(site),
         *projects.routes(site),
+        *project_rules.routes(site),
         *release_pages.routes(site),
         *route_pages.routes(site),
         *settings.routes(site),
@@ -94,12 +97,7 @@ class Pages:
                 for r in Releases(store.database).releases(None, limit=50)
                 if r.project in names
             ][:3],
-            "rates_now": [
-                (r, route_pages.address(r.project, r.method, r.route))
-                for of in names
-                for r in Rates(store.database).rates(of, since=now - 86_400.0, until=now)
-                if r.failed
-            ][:6],
+            "rates_now": [(r, route_pages.address(r.project, r.method, r.route)) for r in _failing(store, names, now)],
             "budgets": [b for b in route_pages.budgets(store.database, list(names), now=now) if b.burning][:5],
         }
         return render.page(request, "overview.html", values)
@@ -118,10 +116,12 @@ class Pages:
         return render.page(request, "first.html", values)
 
     def losses(self, request: Request) -> Response:
-        stats = self._site.store().stats(None, hours=24, now=time.time())
+        store = self._site.store()
+        stats = store.stats(None, hours=24, now=time.time())
         values = {
-            "nav": "losses",
+            "nav": "settings",
             "line": "",
+            "projects": {p.id: p.name for p in store.projects()},
             "rows": sorted(stats.tallies, key=lambda t: (t.outcome not in _LOST, -t.quantity)),
             "refused": sorted(_refused(self._site).items(), key=lambda r: -r[1]),
             "backlog": self._site.backlog(),
@@ -180,6 +180,13 @@ def _refused(site: Site) -> dict[tuple[str, str], int]:
     """At the door since the start, of the projects that whoever asks may see."""
     identity = current.get()
     return {(project, reason): n for (project, reason), n in site.refused().items() if identity.sees(project)}
+
+
+def _failing(store: Store, projects: Iterable[str], now: float) -> list[Rate]:
+    """The routes with the most failed requests in 24 hours, of all projects."""
+    desk = Rates(store.database)
+    found = [r for of in projects for r in desk.rates(of, since=now - 86_400.0, until=now) if r.failed]
+    return sorted(found, key=lambda r: -r.failed)[:6]
 
 
 def _lost(stats: Stats, site: Site) -> dict[str, int]:

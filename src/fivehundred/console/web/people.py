@@ -46,7 +46,7 @@ class PeoplePages:
     def show(self, request: Request, problem: str = "", status: int = 200, invite: str = "") -> Response:
         desk, identity = self._desk(), current.get()
         values = {
-            "nav": "people",
+            "nav": "settings",
             "line": "",
             "people": desk.people(),
             "teams": desk.teams(),
@@ -117,7 +117,7 @@ class PeoplePages:
         before = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else None
         rows = self._desk().audited(before=before, limit=_audit_rows)
         older = rows[-1].id if len(rows) == _audit_rows else None
-        return render.page(request, "audit.html", {"nav": "people", "line": "", "rows": rows, "older": older})
+        return render.page(request, "audit.html", {"nav": "settings", "line": "", "rows": rows, "older": older})
 
     def _audit(self, request: Request, what: str, about: str) -> None:
         self._desk().audit(current.get().name, what, about, address=address_of(request), now=time.time())

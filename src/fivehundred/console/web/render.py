@@ -100,7 +100,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(asked=asked, cut=cut, ago=ago, at=at, num=num, plural=plural, duration=duration)
+    env.filters.update(asked=asked, cut=cut, ago=ago, at=at, num=num, plural=plural, duration=duration, browser=browser)
     env.globals.update(only=only)
     env.globals.update(
         asset=asset,
@@ -178,6 +178,35 @@ def asked(fault: Fault) -> str:
 
 def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def browser(agent: str) -> str:
+    """ "Firefox on Windows": enough to know one's own sessions by."""
+    name = next((words for sign, words in _BROWSERS if sign in agent), agent[:60] or "unknown")
+    system = next((words for sign, words in _SYSTEMS if sign in agent), "")
+    return f"{name} on {system}" if system else name
+
+
+# in the order that tells them apart: most name their forerunners too
+_BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("HeadlessChrome/", "Chromium without a window"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("Python-urllib/", "Python"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
 
 
 def icon(name: str, label: str = "") -> Markup:

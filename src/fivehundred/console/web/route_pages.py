@@ -68,7 +68,7 @@ class RoutePages:
             "budgets": budgets(database, [asked] if asked else list(projects), now=now),
             "projects": projects,
             "asked": projects.get(asked or "", ""),
-            "may_set": bool(rates),
+            "rated": bool(rates),
         }
         return render.page(request, "routes.html", values)
 

@@ -42,7 +42,7 @@ class TrackerPages:
         self._site = site
 
     def show(self, request: Request, problem: str = "", status: int = 200) -> Response:
-        values = {"nav": "projects", "line": "", "trackers": self._desk().trackers(), "problem": problem}
+        values = {"nav": "settings", "line": "", "trackers": self._desk().trackers(), "problem": problem}
         return render.page(request, "trackers.html", values, status=status)
 
     def add(self, request: Request, sent: edge.Fields) -> Response:

@@ -220,7 +220,7 @@
     const kind = link.dataset.copy;
     const text = kind === "link" ? link.href : kind === "text" ? link.dataset.text : await (await fetch(link.href)).text();
     await navigator.clipboard.writeText(text);
-    toast(`Copied ${kind === "text" ? "the DSN" : link.textContent}`);
+    toast(`Copied ${link.dataset.what || link.textContent}`);
   });
 
   function toast(words) {
