@@ -43,7 +43,9 @@ commands: Final = (
         "ingest", "accept events on this machine, for an installation on several", "fivehundred.cli_nodes", "scale"
     ),
     Command("digest", "digest what the ingest nodes accepted", "fivehundred.cli_nodes", "scale"),
-    Command("quota", "show or set how many events of a project are taken", "fivehundred.cli_quota"),
+    Command("quota", "show or set how many events of a project are taken", "fivehundred.cli_project"),
+    Command("origins", "show or set which web pages may send to a project", "fivehundred.cli_project"),
+    Command("retention", "show or set how long and how much a project keeps", "fivehundred.cli_project"),
     Command("demo", "see the five causes arrive: a Console, a failing API, a client", "fivehundred.demo.main", "demo"),
     Command(
         "dev", "run an application with reloading, the development page and a Console", "fivehundred.cli_dev", "console"

@@ -16,6 +16,7 @@ from fivehundred.console.api import (
     openapi_choices,
     openapi_triage,
     people,
+    project_rules,
     quotas,
     schema,
     shapes,
@@ -63,6 +64,7 @@ def document(public_url: str) -> dict[str, Any]:
                     *people.shown,
                     *alerts.shown,
                     *issues.shown,
+                    *project_rules.shown,
                     sent=(
                         quotas.QuotaChange,
                         *triage.sent,
@@ -71,6 +73,7 @@ def document(public_url: str) -> dict[str, Any]:
                         *people.sent,
                         *alerts.sent,
                         *issues.sent,
+                        *project_rules.sent,
                     ),
                 )
             )
@@ -102,6 +105,7 @@ def _paths() -> dict[str, Any]:
         **people.paths(),
         **alerts.paths(),
         **issues.paths(),
+        **project_rules.paths(),
         "/openapi.json": {"get": gets("this document", None)},
         "/faults": {
             "get": gets("faults that match a search", "FaultList", line, order, cursor, limit),

@@ -15,7 +15,19 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from fivehundred import limits
 from fivehundred.console.access.identity import current
-from fivehundred.console.api import alerts, choices, context, incidents, issues, openapi, people, quotas, shapes, triage
+from fivehundred.console.api import (
+    alerts,
+    choices,
+    context,
+    incidents,
+    issues,
+    openapi,
+    people,
+    project_rules,
+    quotas,
+    shapes,
+    triage,
+)
 from fivehundred.console.api.edge import changes, decoded, limit_of, number_of, reads, refused
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import Order, Tally
@@ -38,6 +50,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/events/{event_id}", reads(api.event)),
         Route("/projects", reads(api.projects)),
         *quotas.routes(site),
+        *project_rules.routes(site),
         *people.routes(site),
         *alerts.routes(site),
         *issues.routes(site),

@@ -56,7 +56,7 @@ class Payloads:
         )
 
     def compact(self, now: float) -> bool:
-        """One more file of this round: what is left of one that is mostly holes is moved, for the disk to have it back."""
+        """One more file of this round: what is left of one that is mostly holes is moved, and the disk has it back."""
         sql = "SELECT id, bytes FROM segment WHERE id > ? AND id < (SELECT max(id) FROM segment) ORDER BY id LIMIT 1"
         for segment, size in self._db.rows(sql, (self._looked_at,)):
             living = self._db.number("SELECT coalesce(sum(length), 0) FROM event WHERE segment = ?", (segment,)) or 0

@@ -5,7 +5,7 @@ Each is a bound below the installation's own; what a project does not say is the
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from fivehundred import limits
 from fivehundred.console.store.database import Database
@@ -21,6 +21,10 @@ class ProjectRetention:
     @property
     def bytes_max(self) -> int | None:
         return None if self.megabytes is None else self.megabytes * limits.MIB
+
+    def told(self) -> str:
+        own = [f"{n} {name}" for name, n in asdict(self).items() if n is not None]
+        return f"at most {', '.join(own)}" if own else "as long and as much as the installation keeps"
 
 
 _most = {
