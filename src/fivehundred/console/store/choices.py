@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
@@ -371,8 +372,8 @@ class Choices:
         most = limits.suggested_from_max
         rows = self._db.rows(near, (fault, fault, most))
         rows += self._db.rows(then, (one.project, one.first_seen - _near_s, one.last_seen + _near_s, fault, most))
-        others = {n: Keys.of(n, msgspec.json.decode(raw)) for n, raw in rows}
-        own = Keys.of(fault, msgspec.json.decode(one.fingerprint))
+        others = {n: _keys(n, raw) for n, raw in rows}
+        own = _keys(fault, one.fingerprint)
         found = suggested(own, others.values(), limits.suggestions_max * 2)
         return [s for s in found if self.merged_into(s.fault) is None][: limits.suggestions_max]
 
@@ -425,3 +426,9 @@ def _primary(fault: _Fault) -> Mapping[str, object]:
 
 _near_s: Final = 86_400.0  # two states of one outage are not further apart
 _CHOICE: Final = "SELECT id, project, kind, fault, other, field, value, at, by, undone_at, undone_by FROM choice"
+
+
+@lru_cache(maxsize=4096)
+def _keys(fault: int, fingerprint: str) -> Keys:
+    """Read once for each newest fingerprint: every page of a fault compares it with those of hundreds of others."""
+    return Keys.of(fault, msgspec.json.decode(fingerprint))

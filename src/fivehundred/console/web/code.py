@@ -43,7 +43,7 @@ def lines(source: Sequence[str], *, filename: str, platform: str) -> list[Markup
     if not name:
         return plain
     coloured = _coloured("\n".join(line.replace("\n", " ").replace("\r", " ") for line in source), name)
-    return coloured if len(coloured) == len(source) else plain
+    return list(coloured) if len(coloured) == len(source) else plain
 
 
 def sql(statement: str) -> Markup:
@@ -53,7 +53,9 @@ def sql(statement: str) -> Markup:
     return Markup("\n").join(_coloured(statement, "sql"))
 
 
-def _coloured(text: str, language: str) -> list[Markup]:
+@lru_cache(maxsize=limits.highlights_kept_max)
+def _coloured(text: str, language: str) -> tuple[Markup, ...]:
+    """Kept, for the events of a fault show the same lines again and again."""
     parts: list[str] = []
     for kind, value in _lexer(language).get_tokens(text):
         css = _css(kind)
@@ -62,7 +64,7 @@ def _coloured(text: str, language: str) -> list[Markup]:
                 parts.append(str(escape(piece)))
             else:
                 parts.append(f'<i class="{css}">{escape(piece)}</i>')
-    return [Markup(line) for line in "".join(parts).split("\n")]  # noqa: S704 - each piece was escaped
+    return tuple(Markup(line) for line in "".join(parts).split("\n"))  # noqa: S704 - each piece was escaped
 
 
 def _pieces(value: str) -> list[str]:

@@ -55,12 +55,12 @@ def routes(site: Site) -> list[Route]:
 def grouping_of(site: Site, detail: FaultDetail) -> dict[str, object]:
     """For the page of a fault: what was decided, what may be the same, by what it can be split."""
     desk, fault = Choices(site.store().database), detail.fault
-    names = {s.fault: site.store().fault(s.fault, now=time.time()).fault for s in desk.suggestions(fault.id)}
+    near = [(s, site.store().fault(s.fault, now=time.time()).fault) for s in desk.suggestions(fault.id)]
     tags = [f"tag:{name}" for name, values in detail.tags.items() if name not in fields and len(values) > 1]
     return {
         "merged_into": desk.merged_into(fault.id),
         "choices": desk.of_fault(fault.id),
-        "suggestions": [(s, names[s.fault]) for s in desk.suggestions(fault.id)],
+        "suggestions": near,
         "fields": [*fields, *tags[:20]],
     }
 

@@ -136,10 +136,9 @@ def ago(moment: float | None) -> Markup:
     """ "5 min ago" in a ``time`` element that says the absolute time and that the pages' script keeps current."""
     if moment is None:
         return Markup('<span class="none">–</span>')
-    stamp = at(moment)
-    return Markup('<time datetime="{iso}" title="{stamp}">{words}</time>').format(
-        iso=stamp.replace(" UTC", "Z").replace(" ", "T"), stamp=stamp, words=f"{duration(time.time() - moment)} ago"
-    )
+    stamp, words = at(moment), f"{duration(time.time() - moment)} ago"
+    iso = stamp.replace(" UTC", "Z").replace(" ", "T")
+    return Markup(f'<time datetime="{iso}" title="{stamp}">{words}</time>')  # noqa: S704 - digits and our own words
 
 
 def at(moment: float | None) -> str:
@@ -162,12 +161,12 @@ def duration(seconds: float) -> str:
 def num(value: int) -> Markup:
     """Whole below ten thousand, then short, the whole of it in the tip."""
     if abs(value) < 10_000:
-        return Markup("{:,}").format(value)
+        return Markup(f"{value:,}")  # noqa: S704 - a number
     for name, size in (("M", 1_000_000), ("k", 1_000)):
         if abs(value) >= size:
             short = f"{value / size:.1f}".removesuffix(".0") if abs(value) < 100 * size else f"{value // size:,}"
-            return Markup('<span title="{:,}">{}{}</span>').format(value, short, name)
-    return Markup("{:,}").format(value)
+            return Markup(f'<span title="{value:,}">{short}{name}</span>')  # noqa: S704 - numbers
+    return Markup(f"{value:,}")  # noqa: S704 - a number
 
 
 def asked(fault: Fault) -> str:
@@ -209,6 +208,7 @@ _SYSTEMS: Final = (
 )
 
 
+@lru_cache(maxsize=200)
 def icon(name: str, label: str = "") -> Markup:
     """A symbol of our own sheet; without a label it is decoration beside a word."""
     named = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
