@@ -4,7 +4,8 @@
 
 Events are written through ``Store.write`` into a real store in a temporary folder: over all faults, routes and four
 releases, the first of each fault in an hour diagnosed and kept, the rest counted, as in a storm. Then each page is
-asked for through the ASGI application, its body read in full. Sizes are those of the HTML before gzip.
+asked for through the ASGI application, its body read in full; the client that asks costs about 3 ms of it. Sizes are
+those of the HTML before gzip.
 """
 
 from __future__ import annotations
@@ -80,15 +81,18 @@ def main() -> None:
 
 
 def measure(client: TestClient, path: str, times: int) -> None:
-    spent = []
+    """Waited, and worked: on a machine that others use, the second is the one to compare."""
+    waited, worked = [], []
     for _ in range(times + 2):
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         answer = client.get(path, follow_redirects=False)
-        spent.append(1000 * (time.perf_counter() - begun))
-    ordered = sorted(spent[2:])
+        waited.append(1000 * (time.perf_counter() - begun))
+        worked.append(1000 * (time.process_time() - used))
     size = len(answer.content) / 1000
-    middle, worst = statistics.median(ordered), ordered[-1]
-    print(f"{middle:8.1f} ms  (worst {worst:6.1f})  {size:6.1f} kB  {answer.status_code}  {path}")
+    middle, cpu, least = statistics.median(waited[2:]), statistics.median(worked[2:]), min(worked[2:])
+    print(
+        f"{middle:8.1f} ms, processor {cpu:6.1f} ms (least {least:5.1f})  {size:6.1f} kB  {answer.status_code}  {path}"
+    )
 
 
 # ---- events --------------------------------------------------------------------------------------
