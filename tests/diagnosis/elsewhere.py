@@ -132,8 +132,15 @@ first: list[Elsewhere] = [
 
 
 def main() -> None:
+    from tests.diagnosis.fresh import fresh
+
+    for cases in (first, fresh):
+        report(cases)
+
+
+def report(cases: list[Elsewhere]) -> None:
     right = certain_wrong = transient = unknown = confident = confident_right = 0
-    for one in first:
+    for one in cases:
         said = diagnose(one.event)
         hit = said.cause == one.cause
         right += hit
@@ -147,14 +154,14 @@ def main() -> None:
                 f"{one.name}: is {one.cause} {one.transient}; {said.cause} {said.transient} {said.confidence} {said.rule}\n"
             )
     sys.stdout.write(
-        f"{len(first)} events: cause right {right}, unknown {unknown}, transience right too {transient}, "
+        f"{len(cases)} events: cause right {right}, unknown {unknown}, transience right too {transient}, "
         f"certain and wrong {certain_wrong}, certain or likely right {confident_right} of {confident}, "
-        f"macro F1 {macro_f1():.3f}\n"
+        f"macro F1 {macro_f1(cases):.3f}\n"
     )
 
 
-def macro_f1() -> float:
-    pairs = [(one.cause, diagnose(one.event).cause) for one in first]
+def macro_f1(cases: list[Elsewhere]) -> float:
+    pairs = [(one.cause, diagnose(one.event).cause) for one in cases]
     scores = []
     for cause in {meant for meant, _ in pairs}:
         hit = pairs.count((cause, cause))

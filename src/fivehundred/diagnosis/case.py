@@ -11,10 +11,11 @@ import errno as errnos
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from fivehundred import limits
-from fivehundred.diagnosis import index
+from fivehundred.diagnosis import concepts, index, stores
 from fivehundred.diagnosis.conditions import name_of, sqlstate_by_class
 from fivehundred.diagnosis.frames import in_app, root
 from fivehundred.diagnosis.model import Fact, History, Strength
@@ -107,6 +108,8 @@ def case_of(event: Event, history: History) -> Case:
         port = case.address.rpartition(":")[2]
         known = index.port_products.get(int(port)) if port.isdecimal() and len(port) < 6 else None
         case.products = {known: None} if known else {}
+    if not case.products and (named := stores.product_named(case)):
+        case.products = {named: None}
     case.peer = next((index.peer_of(product) for product in case.products), "")
     route = event.ours.get("route")
     case.inputs = inputs_of(event.request, route if isinstance(route, str) and route else event.transaction)
@@ -114,6 +117,8 @@ def case_of(event: Event, history: History) -> Case:
     for one in raised:
         for rule, fact in _clues(one, case):
             case.clues.setdefault(rule.id, []).append(fact)
+    for rule_id, fact in concepts.of(case):
+        case.clues.setdefault(rule_id, []).append(fact)
     return case
 
 
@@ -140,6 +145,8 @@ def _class_names(item: ExceptionItem, data: dict[str, Json], text: str) -> list[
     names = [(item.module, item.type.rpartition(".")[2])] if item.type else []
     if "." in item.type and not item.module:  # other languages put the package into the type; Go points at it
         names = [(item.type.rpartition(".")[0].lstrip("*&"), item.type.rpartition(".")[2])]
+    if "\\" in item.type:  # PHP
+        names = [(item.type.rpartition("\\")[0].replace("\\", "."), item.type.rpartition("\\")[2])]
     if "::" in item.type:
         names = [(item.type.rpartition("::")[0].replace("::", "."), item.type.rpartition("::")[2])]
     mro = data.get("mro")
@@ -178,11 +185,17 @@ def _sqlstate(one: Raised) -> str:
         if index.root_of(module) in _postgres and name in sqlstate_by_class:
             return sqlstate_by_class[name]
     found = _state_text.search(one.text)
-    return found[1] if found else ""
+    if not found and one.type == "PostgresException":
+        found = _state_first.match(one.text)
+    return next((str(code) for code in found.groups() if code), "") if found else ""
 
 
 _postgres: Final = {"psycopg", "psycopg2", "asyncpg", "PG"}
-_state_text = re.compile(r"\bSQLSTATE\[?:? ?([0-9A-Z]{5})\b")
+# "(SQLSTATE 23505)", "SQLSTATE[42S02]", "SQLState: 08001"; ODBC's "[40001] [..."
+_state_text = re.compile(
+    r"\b(?:SQLSTATE|SQLState|SqlState|sqlstate|sqlState)['\"]?[\[:= ]{1,3}['\"]?([0-9A-Z]{5})\b|\[([0-9A-Z]{5})\] ?\["
+)
+_state_first = re.compile(r"([0-9A-Z]{5}): ")  # of PostgreSQL's drivers for .NET
 
 
 def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
@@ -200,32 +213,48 @@ def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
             return _errno_name(number, one)
     found = _errno_text.search(one.text)
     if found:
-        return _errno_name(int(found[1] or found[2]), one)
-    named = _errno_word.search(one.text) or _errno_word.search(item.type)
-    if named and named[1] in _errno_names:
-        return named[1]
-    # Go says what it did and to whom, and then the system's words; .NET and Ruby begin with these
-    spoken = one.text.startswith(_go_network)
-    if spoken or one.named("OperationalError", "ConnectionError", "InterfaceError"):  # drivers in C keep the text alone
-        return next((code for words, code in _strerror.items() if words in one.text), "")
-    return ""
+        return _errno_name(int(found[1] or found[2] or found[3]), one)
+    for named in (*_errno_word.findall(one.text)[:8], *_errno_word.findall(item.type)[:1]):
+        if named in _errno_names:
+            return str(named)
+    # the system's own words, as every runtime and every driver in C passes them on
+    spoken = None if concepts.is_own(one) else _strerror.search(one.text)
+    return _strerror_codes[spoken[1].lower()] if spoken else ""
 
 
-_go_network: Final = (
-    *("dial ", "read tcp", "write tcp", "lookup "),
-    *("Connection refused", "No route to host", "Network is unreachable", "Connection timed out"),
-)
-_strerror: Final = {
-    "onnection refused": "ECONNREFUSED",
-    "o route to host": "EHOSTUNREACH",
-    "etwork is unreachable": "ENETUNREACH",
-    "Connection timed out": "ETIMEDOUT",
+_strerror_codes: Final = {
+    "connection refused": "ECONNREFUSED",
+    "no route to host": "EHOSTUNREACH",
+    "network is unreachable": "ENETUNREACH",
+    "host is down": "EHOSTDOWN",
+    "connection timed out": "ETIMEDOUT",
+    "operation timed out": "ETIMEDOUT",
+    "connection reset by peer": "ECONNRESET",
+    "software caused connection abort": "ECONNABORTED",
+    "broken pipe": "EPIPE",
+    "no space left on device": "ENOSPC",
+    "disk quota exceeded": "EDQUOT",
+    "too many open files": "EMFILE",
+    "too many open files in system": "ENFILE",
+    "cannot allocate memory": "ENOMEM",
+    "permission denied": "EACCES",
+    "operation not permitted": "EPERM",
+    "read-only file system": "EROFS",
+    "no such file or directory": "ENOENT",
+    "not a directory": "ENOTDIR",
+    "address already in use": "EADDRINUSE",
+    "cannot assign requested address": "EADDRNOTAVAIL",
 }
+_strerror: Final = re.compile(
+    r"(?:^|[:(] ?)(" + "|".join(sorted(_strerror_codes, key=len, reverse=True)) + r")(?=$|[,;:)\n]| [(@-])",
+    re.IGNORECASE,
+)
 
 
-# "[Errno 111] ...", or an error of the system as it prints itself inside of another one: "ConnectionResetError(104, "
+# "[Errno 111] ...", "(os error 111)", or an error of the system as it prints itself inside of another one
 _errno_text = re.compile(
     r"\[Errno (-?\d{1,4})\]|\b(?:Connection\w{0,20}Error|BrokenPipeError|OSError|gaierror)\((-?\d{1,3}), "
+    r"|\(os error (\d{1,4})\)"
 )
 _errno_word = re.compile(r"\b(E[A-Z]{3,14})\b")
 _errno_names: Final = frozenset(errnos.errorcode.values())
@@ -350,12 +379,14 @@ _errno_alone: Final = {
     "EAI_NONAME": "the host name does not resolve",
     "EAI_AGAIN": "the DNS resolver did not answer",
 }
+_general_state = re.compile(r"SQLSTATE\[HY000\](?: \[|: General error: )(\d{4})\b")
 _number_text = re.compile(r"(?:\([\w.]+\) )?\(?(\d{4})(?:,| \()")
 
 
 def _driver_codes(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
-    if "mysql" in case.products:
-        found = _number_text.match(one.text)
+    general = _general_state.search(one.text)  # PDO: a code of four digits is MySQL's
+    if "mysql" in case.products or general:
+        found = general or _number_text.match(one.text)
         number = one.code if isinstance(one.code, int) else int(found[1]) if found else 0
         rule = index.by_mysql(number)
         if number == 1366 and "Incorrect string value" in one.text:
@@ -396,11 +427,15 @@ _replies: Final = (
     re.compile(r"An error occurred \((\w+(?:\.\w+)*)\) when calling"),
     re.compile(r"StatusCode\.([A-Z_]+)"),
     re.compile(r"too many ([45]\d\d) error responses"),
-    re.compile(r"[Ss]tatus code:? ([45]\d\d)\b"),
+    re.compile(r"[Ss]tatus(?: ?[Cc]ode)?[:=]? ?([45]\d\d)\b"),
     re.compile(r"^\(([45]\d\d)\)\nReason: "),
 )
 
 
+# "... resulted in a `503 Service Unavailable` response": a number beside its own name is a status wherever it stands
+_named_status: Final = re.compile(
+    r"\b(" + "|".join(f"{status.value} {re.escape(status.phrase)}" for status in HTTPStatus if status >= 400) + r")\b"
+)
 # Clients of many services begin their message with the status; so do the frameworks that answer with one themselves,
 # and sentences that happen to begin with that number. Its name beside it, or a client's class, makes it an answer.
 _begins_with_status: Final = re.compile(
@@ -417,6 +452,9 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
         code = str(one.code)
     if not (code and index.by_reply(code)):
         code = next((found[1] for pattern in _replies if (found := pattern.search(one.text))), "")
+        if not code and one.roots.isdisjoint(_answering) and not concepts.is_own(one):
+            named = _named_status.search(one.text)
+            code = named[1][:3] if named else ""
         if not code and "smtplib" in one.roots and _smtp_later.search(one.text):
             code = "SMTP 4"
     if code == "UNAVAILABLE" and "ailed to connect" in one.text:

@@ -101,7 +101,7 @@ race = Rule(
         "|changed size during iteration",
         "|mutated during iteration",
         "|keys changed during iteration",
-        "|is already running",
+        "|generator is already running",
         "|readuntil() called while another coroutine",
         "|another operation is in progress",
         "|generator already executing",
@@ -162,6 +162,7 @@ coroutine = Rule(
         "|cannot be called from a running event loop",
         "|'async_generator' object",
         "|no running event loop",
+        "|event loop is already running",
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fivehundred.diagnosis.rules.base import Rule, Veto
-from fivehundred.diagnosis.seen import attacks, inputs, past, peers, places, resources, said
+from fivehundred.diagnosis.seen import attacks, environment, inputs, past, peers, places, resources, said
 from fivehundred.diagnosis.told import peers as told
 from fivehundred.diagnosis.told import surroundings
 
@@ -33,9 +33,9 @@ variable_missing = Rule(
         "django|Set the ",
         "django|The SECRET_KEY setting must not be empty",
     ),
-    when=places.variable_missing,
-    confirms=places.variable_confirmed,
-    nots=(Veto("an ordinary KeyError", places.environment_read, "os.environ raised it"),),
+    when=environment.variable_missing,
+    confirms=environment.variable_confirmed,
+    nots=(Veto("an ordinary KeyError", environment.environment_read, "os.environ raised it"),),
 )
 
 variable_malformed = Rule(
@@ -48,7 +48,7 @@ variable_malformed = Rule(
     tell=surroundings.variable_malformed,
     source="the failing line, or one just above it, reads os.environ",
     told_apart="bad input of a user: the offending text stands in no request value",
-    when=places.variable_malformed,
+    when=environment.variable_malformed,
     confirms=inputs.value_not_in_request,
     vetoes=(Veto("a malformed variable", inputs.value_in_request),),
     nots=(Veto("bad user input", inputs.value_not_in_request),),
@@ -474,7 +474,7 @@ secret_changed = Rule(
     advice="restore the former secret or add it as a fallback until the old sessions have ended",
     until="the former secret is accepted again",
     source="itsdangerous, Django signing, cryptography and PyJWT signature errors, together with a changed secret",
-    told_apart="tampering by one client: here a secret changed, or everybody fails right after a restart",
-    when=past.signature_after_change,
+    told_apart="tampering by one client: here a secret changed, everybody fails at once, or the value is our own",
+    when=past.secret_differs,
     confirms=past.many_fail_signature,
 )

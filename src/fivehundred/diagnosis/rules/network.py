@@ -167,6 +167,18 @@ tls_other = Rule(
     when=places.configured_url_is_none,
 )
 
+peer_identity = Rule(
+    id="misconfiguration.peer_identity",
+    cause="misconfiguration",
+    transient="no",
+    because="the other side shows a key that is not the one known here",
+    advice="compare the key with the other side's operator; put the new one into known_hosts only if it is theirs",
+    until="the key is known here, or the right machine answers",
+    source="RFC 4251 section 4.1: host keys",
+    told_apart="refused credentials: here it is we who refuse the other side",
+    classes=("paramiko.BadHostKeyException", "asyncssh.HostKeyNotVerifiable"),
+)
+
 port = Rule(
     id="misconfiguration.port_in_use",
     cause="misconfiguration",

@@ -79,6 +79,7 @@ sections: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             network.tls_host,
             network.tls_unknown,
             network.tls_other,
+            network.peer_identity,
             network.name_unknown,
             network.resolver_down,
             misconfiguration.time_zones,

@@ -99,6 +99,7 @@ pickle = Rule(
     advice="replace pickle by JSON: unpickling runs what the sender wants",
     until="the code no longer unpickles input",
     source=f"{_cwe} 502",
+    texts=("|filter status: REJECTED",),  # Java's filter of serialised objects
     when=attacks.unpickles_request,
     confirms=attacks.request_has_body,
 )

@@ -402,6 +402,8 @@ def operator_injected(case: Case) -> Facts:
     if not name or not any(
         one.named("TypeError", "AttributeError", "ValueError", "OperationFailure", "WriteError")
         or one.roots & {"pymongo", "bson"}
+        or "mongodb" in case.products
+        or f"${name.rpartition('$')[2]}" in one.text
         for one in case.raised
     ):
         return
@@ -417,7 +419,7 @@ def operator_injected(case: Case) -> Facts:
 
 def operator_met_database(case: Case) -> Facts:
     """The failing operation is a filter of MongoDB, or builds one."""
-    if any(one.roots & {"pymongo", "bson", "motor", "mongoengine"} for one in case.raised) or any(
+    if "mongodb" in case.products or any(
         root(f) in ("pymongo", "bson", "motor", "mongoengine", "mongomock") for f in case.frames
     ):
         yield Fact("frame", "MongoDB", "filter", "strong", "frames", "the operation that failed is a MongoDB filter")

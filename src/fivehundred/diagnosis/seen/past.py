@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from fivehundred.diagnosis.frames import where
 from fivehundred.diagnosis.model import Fact
 from fivehundred.event import Json
 
@@ -64,6 +65,28 @@ def signature_after_change(case: Case) -> Facts:
             text = f"the secret {name} has changed since the last start"
             yield Fact("change", name, "changed", "decisive", source, text, None, True)
             return
+
+
+def secret_differs(case: Case) -> Facts:
+    """A signature or a decryption failed for want of the right secret of ours."""
+    yield from signature_after_change(case)
+    frame = case.app_frame
+    line = frame.context_line if frame is not None else ""
+    refused = "security.forged_token" in case.clues or any(_ciphers.search(f"{m}.{n}") for m, n in _classes(case))
+    if frame is not None and refused and _opens.search(line) and not _from_outside.search(line):
+        text = f"{where(frame)} opens a value of the application's own: {line.strip()[:100]}"
+        yield Fact("frame", frame.function, "own value", "strong", "frames", text, None, True)
+
+
+_ciphers: Final = re.compile(r"[Cc]rypt|[Cc]ipher|InvalidTag")
+_opens: Final = re.compile(r"decrypt|unseal|credentials|\bopen_secret|secretbox", re.IGNORECASE)
+_from_outside: Final = re.compile(
+    r"request|cookie|header|\btoken|session|body|payload|form\b|param|authorization|\bargs\b|query", re.IGNORECASE
+)
+
+
+def _classes(case: Case) -> Iterator[tuple[str, str]]:
+    return (pair for one in case.raised for pair in one.classes[:2])
 
 
 def many_fail_signature(case: Case) -> Facts:

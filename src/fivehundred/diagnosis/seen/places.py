@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from fivehundred.diagnosis import statements
-from fivehundred.diagnosis.frames import application, before, in_app, root, where
+from fivehundred.diagnosis.frames import before, in_app, root, where
 from fivehundred.diagnosis.model import Fact, Strength
 
 if TYPE_CHECKING:
@@ -39,129 +39,6 @@ def out_of_application(case: Case) -> Facts:
     strength: Strength = "strong" if case.frames and in_app(case.frames[-1]) else "weak"
     yield Fact("class", one.type, one.type, strength, f"exception[{one.number}].type", f"{one.type}: {one.text[:120]}")
     yield from raised_in_application(case) if strength == "strong" else ()
-
-
-# ---- environment variables -----------------------------------------------------------------------
-
-_reads_environment: Final = r"""os\.environ|environ\[|environ\.get|getenv\("""
-_name_read: Final = r"""(?:environ(?:\.get)?|getenv)\s*[\[(]\s*(?:["']([A-Za-z_]\w{0,100})["'])?"""
-
-
-def environment_read(case: Case) -> Facts:
-    """The innermost frame is the environment's own look-up."""
-    for one in case.raised:
-        inner = one.frames[-1] if one.frames else None
-        if (
-            inner is not None
-            and one.type == "KeyError"
-            and inner.function in ("__getitem__", "_Environ.__getitem__")
-            and _is_os(inner)
-        ):
-            yield Fact(
-                "frame",
-                "os.environ",
-                "__getitem__",
-                "decisive",
-                f"exception[{one.number}].frames",
-                "it was raised by os.environ itself",
-                None,
-                True,
-            )
-            return
-
-
-def _is_os(frame: object) -> bool:
-    module, path = getattr(frame, "module", ""), getattr(frame, "abs_path", "") or getattr(frame, "filename", "")
-    return module == "os" or path in ("<frozen os>", "os.py") or path.endswith("/os.py")
-
-
-def variable_missing(case: Case) -> Facts:
-    """A look-up in the environment raised KeyError, or read None that was then used."""
-    missing = case.ours.get("env_missing")
-    names = [n for n in missing if isinstance(n, str)] if isinstance(missing, list) else []
-    for one in case.raised:
-        name = one.text.strip("'\" ")
-        if one.type != "KeyError":
-            continue
-        frame = next(application(one.frames), None)
-        reads = frame is not None and re.search(_reads_environment, frame.context_line)
-        if any(True for _ in environment_read(case)) or (reads and "[" in (frame.context_line if frame else "")):
-            yield Fact(
-                "env",
-                name,
-                "missing",
-                "decisive",
-                f"exception[{one.number}]",
-                f"{'os.environ' if frame is None else where(frame)} looks {name} up and raises KeyError",
-            )
-            return
-    frame = case.app_frame
-    for one in case.raised[:1]:
-        # a variable that is absent reads as None and fails where it is used
-        if frame is not None and "NoneType" in one.text and re.search(r"environ\.get\(|getenv\(", before(frame)):
-            found = re.findall(_name_read, before(frame))
-            name = next((n for n in found if n), names[0] if names else "")
-            assigned = _assigned_from_environment(frame.pre_context)
-            if name and (
-                re.search(r"environ|getenv", frame.context_line) or any(v in frame.context_line for v in assigned)
-            ):
-                yield Fact("env", name, "missing", "decisive", "frames", f"{where(frame)} reads {name} as None")
-                return
-
-
-def variable_confirmed(case: Case) -> Facts:
-    """The Guard noted that the variable was read and not there."""
-    missing = case.ours.get("env_missing")
-    for name in missing[:20] if isinstance(missing, list) else []:
-        if isinstance(name, str) and name in case.text:
-            yield Fact(
-                "env",
-                name,
-                "missing",
-                "strong",
-                "contexts.fivehundred.env_missing",
-                f"the process has read {name} and did not find it",
-            )
-            return
-    frame = case.app_frame
-    if frame is not None and re.search(_reads_environment, frame.context_line):
-        yield Fact("frame", frame.function, "os.environ", "strong", "frames", f"{where(frame)} reads the environment")
-    elif any(True for _ in environment_read(case)) and re.fullmatch(
-        r"'?[A-Z][A-Z0-9_]+'?", case.raised[-1].text.strip()
-    ):
-        yield Fact("env", case.raised[-1].text, "name", "strong", "exception", "the name is written as a variable's")
-
-
-def _assigned_from_environment(lines: list[str]) -> list[str]:
-    """Names that the lines set from the environment: ``port = os.environ["PORT"]``."""
-    found = []
-    for line in lines[-8:]:
-        match = re.match(r"\s*(\w+)\s*(?::[^=]+)?=\s*.*(?:environ|getenv)", line)
-        if match:
-            found.append(match[1])
-    return found
-
-
-def variable_malformed(case: Case) -> Facts:
-    """A conversion failed on the line that reads the environment, or on a name set from it just above."""
-    frame = case.app_frame
-    if frame is None or not any(
-        one.named("ValueError", "InvalidOperation", "JSONDecodeError", "TypeError", "error") for one in case.raised
-    ):
-        return
-    if any("NoneType" in one.text for one in case.raised):
-        return
-    name = ""
-    if re.search(_reads_environment, frame.context_line):
-        name = next((n for n in re.findall(_name_read, frame.context_line) if n), "the environment")
-    else:
-        for variable in _assigned_from_environment(frame.pre_context):
-            if re.search(rf"\b{re.escape(variable)}\b", frame.context_line):
-                lines = "\n".join(frame.pre_context)
-                name = next((n for n in re.findall(_name_read, lines) if n), variable)
-    if name:
-        text = f"{where(frame)} converts the environment variable {name}"
-        yield Fact("env", name, "malformed", "decisive", "frames", text)
 
 
 # ---- imports -------------------------------------------------------------------------------------
@@ -388,6 +265,9 @@ def frames_repeat(case: Case) -> Facts:
             return
 
 
+_counts: Final = re.compile(r"[Ss]emaphore|\bsem\b|\b_?(?:slots|limiter|permits)\b")
+
+
 def waits_for_own_lock(case: Case) -> Facts:
     """The application gave up waiting for a lock, with nothing saturated."""
     timed_out = any(
@@ -401,7 +281,9 @@ def waits_for_own_lock(case: Case) -> Facts:
     if frame is None or not timed_out or case.peer == "database":
         return
     source = before(frame, 4)
-    waits = re.search(r"\.acquire\(|\bLock\b|_lock\b|lock_[ab]\b|\bmutex|\block\w*\b|Semaphore|Condition", source)
+    if _counts.search(source) or any(_counts.search(f.function) for f in case.frames[-3:]):
+        return  # a semaphore counts what is in use: that is a limit that is reached
+    waits = re.search(r"\.acquire\(|\bLock\b|_lock\b|lock_[ab]\b|\bmutex|\block\w*\b|Condition", source)
     inner = any(f.module in ("threading", "asyncio.locks") for f in case.frames[-4:])
     if (waits or inner) and not re.search(r"requests\.|httpx|urlopen|redis", source):
         yield Fact(
