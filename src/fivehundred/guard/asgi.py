@@ -25,20 +25,19 @@ class AsgiGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if key in scope or kind == "lifespan":
-            await self.app(scope, receive, send)
-        elif kind == "http":
+        if kind == "http" and key not in scope:
             exchange = scope[key] = Exchange(self.guard, scope, receive, send)
             self.enter(exchange, scope["method"], scope["path"])
             try:
                 await self.app(scope, exchange.receive, exchange.send)
-                if not exchange.done or exchange.held is not None:
+                if not (exchange.done and exchange.plain):
                     await exchange.finish()
             except BaseException as exc:
                 await exchange.failed(exc)
             finally:
                 scope.pop(key, None)  # the two refer to each other: else every request is work for the collector
-                exchange.count()
-                exchange.end()
+                exchange.over()
+        elif key in scope or kind == "lifespan":
+            await self.app(scope, receive, send)
         else:
             await Socket(Exchange(self.guard, scope, receive, send)).run(self.app)

@@ -19,6 +19,7 @@ from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
     Stopped,
+    are_usual,
     check_raw,
     client_gone,
     ends_process,
@@ -27,6 +28,7 @@ from fivehundred.guard.outgoing import (
     granted,
     handled_now,
     has_reference,
+    now_usual,
     referenced,
 )
 from fivehundred.guard.request import RequestParts
@@ -53,17 +55,28 @@ class Exchange(Flight):
     It is the request's flight too: one object a request, and no reference between two.
     """
 
-    # defaults that stay on the class: a request that goes well pays for five attributes, not for twenty
-    start: Message = {}  # noqa: RUF012 - empty until the application starts a response; replaced, never changed
-    sent = False  # the start is out
-    done = False  # the last byte is out
+    # what each request has is in a slot; what most never have stays on the class
+    __slots__ = (
+        "done",  # the last byte is out
+        "guard",
+        "inner",  # an exception that failed behind a middleware that hides it (see inside.py)
+        "origin",  # what a held 5xx is about
+        "plain",  # the response has begun, and nothing about it is special so far: ``send`` looks no further
+        "scope",
+        "sent",  # the start is out
+        "server_receive",
+        "server_send",
+        "start",  # of the response; empty until the application starts one; replaced, never changed
+    )
+    start: Message
+    origin: BaseException | None
+    inner: BaseException | None
+
     events = False  # text/event-stream: goes out at once
     ended = True  # the last chunk ended an event, so an event may follow
     held: list[bytes] | None = None  # the body of a 5xx while it is not clear whose it is
-    origin: BaseException | None = None  # what that 5xx is about
-    trace: TracebackType | None = None  # of it: frameworks take it off once they have answered
-    inner: BaseException | None = None  # failed behind a middleware that hides it (see inside.py)
-    torn = False  # and that was after the inner response had begun
+    trace: TracebackType | None = None  # of ``origin``: frameworks take it off once they have answered
+    torn = False  # ``inner`` failed after the inner response had begun
     body = b""  # the beginning of the request's
     read = False  # the whole request body was received
     gone = False  # the client is
@@ -75,23 +88,35 @@ class Exchange(Flight):
         self.scope = scope
         self.server_receive = receive
         self.server_send = send
+        self.start = _NOTHING
+        self.origin = self.inner = None
+        self.sent = self.done = self.plain = False
 
     def saw(self, exc: BaseException, *, own: bool) -> None:
         """A framework turns ``exc`` into a 5xx: the application's ``own`` answer, or the framework's default page."""
         self.origin, self.trace, self.default = exc, exc.__traceback__, not own
         duplicates.mark(exc)
 
-    def count(self) -> None:
-        """For the counts: of what failed before it had a status, 5. Written out, for its speed."""
+    def over(self) -> None:
+        """The request is over: counted, and ended. Of what failed before it had a status, 5. Written out for speed."""
         scope = self.scope
-        status = self.start["status"] if self.start else 500
-        digit = _DIGITS.get(status) or str(status)[:1]
-        route = self.route or ("" if scope.get("route") is None else route_of(scope))
-        rates = self.guard.rates
+        route = scope.get("route")
+        if route is None:
+            path = self.route
+        else:
+            path = getattr(route, "path", "") if not scope.get("root_path") else route_of(scope)
+        start = self.start
         try:
-            rates.counts[route, scope["method"], digit] += 1
-        except KeyError:
-            rates.count(route, scope["method"], digit)
+            self.guard.rates.counts[path, scope["method"], _DIGITS[start["status"]] if start else "5"] += 1
+        except (KeyError, TypeError):
+            self._count()
+        self.end()
+
+    def _count(self) -> None:
+        """What was not counted before, a rare status, a route without a path that is text."""
+        scope = self.scope
+        digit = str(self.start["status"])[:1] if self.start else "5"
+        self.guard.rates.count(self.route or route_of(scope), scope["method"], digit)
 
     def end(self) -> None:
         """Context variables may live on, in a task that the request left behind: they keep nothing of it alive."""
@@ -121,23 +146,7 @@ class Exchange(Flight):
     async def send(self, message: Message) -> None:
         """The ``send`` of the application. The way of a response that goes well is written out here, for its speed."""
         kind = message["type"]
-        if kind == "http.response.start":
-            joined = check_raw(message.get("headers", ()))
-            if self.sent:
-                raise BrokenPromise("the application started a second response")
-            self.start = message
-            if self.held is not None:
-                self.held = None
-            if message["status"] >= 500:
-                self._fails()
-            elif joined.find(b"text/event-stream") >= 0:  # quicker than "in" for bytes
-                self.events = True
-                await self._commit()
-        elif kind != "http.response.body":
-            await self._other(message)
-        elif self.held is not None or self.torn or not self.start:
-            await self._special(message)
-        else:
+        if kind == "http.response.body" and self.plain:
             more = message.get("more_body", False)
             try:
                 if not self.sent:
@@ -150,13 +159,41 @@ class Exchange(Flight):
             except OSError:  # what a server raises when nobody is there any more (ASGI, since 2.4)
                 self.gone = True
                 raise
-            if self.events:
-                self.ended = message.get("body", b"").endswith((b"\n\n", b"\r\n\r\n"))
+        elif kind == "http.response.start":
+            try:
+                usual = are_usual(message["headers"])
+            except (KeyError, TypeError):  # none at all, or lists, which ASGI allows
+                usual = False
+            if usual and message["status"] < 500 and not self.start and self.inner is None:
+                self.start = message
+                self.plain = True
+            else:
+                await self._begin(message)
+        elif kind == "http.response.body":
+            await self._special(message)
+        else:
+            await self._other(message)
 
     # ---- what is not the usual way ---------------------------------------------------------------
 
+    async def _begin(self, message: Message) -> None:
+        """A start with headers that were not seen before, of a 5xx, of events, after another, after a failure."""
+        events = check_raw(message.get("headers", ())).find(b"text/event-stream") >= 0
+        if self.sent:
+            raise BrokenPromise("the application started a second response")
+        self.start, self.held, self.plain = message, None, False
+        if message["status"] >= 500:
+            self._fails()
+            self.plain = self.held is None and not self.torn
+        elif events:
+            self.events = True
+            await self._commit()
+        else:
+            self.plain = not self.torn
+            now_usual(message.get("headers", ()))
+
     async def _special(self, message: Message) -> None:
-        """A body message of a response that is held, that broke further in, or that was never started."""
+        """A body message of a response that is held, of events, that broke further in, or that was never started."""
         if not self.start:
             raise BrokenPromise("the application sent a body before it started a response")
         more = message.get("more_body", False)
@@ -165,6 +202,10 @@ class Exchange(Flight):
             self.done = not more
             if more and sum(map(len, self.held)) > limits.held_body_bytes_max:
                 await self._own(cors_lost=False)  # too much to hold back; what is left goes on as it comes
+        elif not self.torn:  # events, or the rest of what was too much to hold back
+            self.done = not more
+            await self._out(message)
+            self.ended = message.get("body", b"").endswith((b"\n\n", b"\r\n\r\n"))
         elif self.sent and more:
             await self._out(message)
         # else it broke: a middleware would begin it as a 200, or end it as if it were whole
@@ -238,6 +279,8 @@ class Exchange(Flight):
         """The application returned and the response is not complete, or is held."""
         if self.gone:
             return
+        if self.held is None and self.done:
+            return  # a response that was special and is whole
         if self.held is not None and self.done:
             if self.default and self.origin is not None:
                 self.origin.__traceback__ = self.origin.__traceback__ or self.trace

@@ -49,15 +49,21 @@ class Job(NamedTuple):
 
 
 class Flight:
-    """One request or job. What most requests never have stays on the class."""
+    """One request or job. What each has is in a slot; what most never have stays on the class."""
+
+    __slots__ = ("__dict__", "slot", "slots")
+    slots: Slots | None
+    slot: int
 
     parts: Callable[[], RequestParts] | None = None  # the request as an event shows it, made when something fails
     job: Job | None = None
     user: User | None = None
     statements: list[Statement] | None = None
-    slots: Slots | None = None
-    slot = -1
     crumbs: list[Crumb] | None = None
+
+    def __init__(self) -> None:
+        self.slots = None
+        self.slot = -1
 
     def request(self) -> RequestParts | None:
         """The request as an event shows it, while it runs."""

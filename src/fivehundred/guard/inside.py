@@ -59,6 +59,7 @@ class Inside:
                 raise
             if not complete:
                 exchange.inner, exchange.torn = exc, begun
+                exchange.plain = exchange.plain and not begun
             if isinstance(exc, Exception):
                 raise
             raise Stopped from None  # a task that ends with SystemExit takes its event loop along

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from types import CodeType, TracebackType
 from typing import Final
 
+from fivehundred import limits
 from fivehundred.problem import Headers, reference_header
 
 
@@ -44,6 +45,7 @@ def granted(answer: Headers, kept: Iterable[tuple[str, str]]) -> Headers:
 
     Nothing else that was set before the failure comes along: no Set-Cookie, no public Cache-Control, no ETag.
     """
+    kept = [(k, v) for k, v in kept if not (_CONTROL.search(k) or _CONTROL.search(v))]
     grants = [(k, v) for k, v in kept if k.lower().startswith("access-control-")]
     varies = [v for k, v in kept if k.lower() == "vary" and "origin" in v.lower()]
     if varies:
@@ -114,6 +116,27 @@ def check_raw(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     if 10 in joined or 13 in joined or 0 in joined:  # by number: a text of one byte takes four times as long to find
         check([(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers])
     return joined
+
+
+# Headers that were legal before, and no event stream's: most responses consist of nothing else, and to find that out
+# takes a fraction of looking through their text. Once it is full, further ones are looked through each time.
+_usual: Final[set[tuple[bytes, bytes] | tuple[str, str]]] = set()
+are_usual: Final = _usual.issuperset
+
+
+def now_usual(headers: object) -> None:
+    """Headers that were looked through. Not those that are long or a client's own."""
+    if len(_usual) < limits.usual_headers_max and type(headers) is list:
+        _usual.update(
+            pair
+            for pair in headers
+            if type(pair) is tuple
+            and len(pair) == 2
+            and type(pair[0]) is type(pair[1])
+            and (type(pair[0]) is bytes or type(pair[0]) is str)
+            and len(pair[1]) <= limits.usual_header_chars_max
+            and pair[0].lower() not in ("set-cookie", b"set-cookie")
+        )
 
 
 def error_event(reference: str) -> bytes:

@@ -29,9 +29,13 @@ except ImportError:  # Windows: nobody could tell a dead owner
 
 _magic: Final = b"5HFLIGHT"
 _size: Final = limits.flight_bytes
-_slot: Final = struct.Struct(f"<Bd{_size - 9}s")  # in use, seconds since 1970, "GET /path": cut or filled with NULs
+_slot: Final = struct.Struct(f"<Bd{_size - 9}s")  # method, seconds since 1970, path: cut or filled with NULs
 _write: Final = _slot.pack_into
 suffix: Final = ".flight"
+_free_slot: Final = 0
+_spelled_out: Final = 1  # a method that is not in the table stands before the path: "BREW /path"
+_methods: Final = {m: n for n, m in enumerate(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), start=2)}
+_method_names: Final = {number: name for name, number in _methods.items()}
 _time: Final = time.time
 _set: Final = _flight.set
 
@@ -84,6 +88,7 @@ class Slots:
         try:
             at = flight.slot = self._free.pop()
         except IndexError:
+            flight.slot = -1
             self._over += 1
             return
         mapped = self._map
@@ -92,17 +97,16 @@ class Slots:
                 return
             mapped = self._map
         try:
-            text = f"{method} {path}".encode()
-        except UnicodeEncodeError:  # naming an error handler up there would cost every request a third of the line
-            text = f"{method} {path}".encode("utf-8", "replace")
-        _write(mapped, at, 1, _time(), text)
+            _write(mapped, at, _methods[method], _time(), path.encode())
+        except (KeyError, UnicodeEncodeError):
+            _write(mapped, at, _spelled_out, _time(), f"{method} {path}".encode("utf-8", "replace"))
 
     def give_back(self, at: int) -> None:
         if at < 0:
             self._over -= 1
             return
         if self._map is not None:
-            self._map[at] = 0
+            self._map[at] = _free_slot
         self._free.append(at)
 
     def _open(self) -> bool:
@@ -204,10 +208,13 @@ def _header(block: bytes) -> dict[str, Any]:
 def _running(data: bytes) -> list[InFlight]:
     found: list[InFlight] = []
     for at in range(_size, len(data) - _size + 1, _size):
-        in_use, began_at, text = _slot.unpack_from(data, at)
-        if in_use == 1 and math.isfinite(began_at):
-            method, _, request_path = text.rstrip(b"\0").decode("utf-8", "replace").partition(" ")
-            found.append(InFlight(method, request_path, began_at))
+        number, began_at, raw = _slot.unpack_from(data, at)
+        if not _spelled_out <= number <= max(_method_names) or not math.isfinite(began_at):
+            continue
+        method, path = _method_names.get(number, ""), raw.rstrip(b"\0").decode("utf-8", "replace")
+        if number == _spelled_out:
+            method, _, path = path.partition(" ")
+        found.append(InFlight(method, path, began_at))
     return sorted(found, key=lambda one: one.began_at)
 
 
