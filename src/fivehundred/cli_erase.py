@@ -41,6 +41,7 @@ def _main(args: argparse.Namespace) -> int:
         raise SystemExit("an empty name would be everybody")
     anywhere = bool(args.ip) or (len(name) >= _chars_anywhere_min and not name.isdigit())
     with opened(args) as store:
+        _order(store, name, anywhere, may_wait=bool(args.store) or _is_running(args, store) or _waits(args, store))
         done = store.eraser.erase(name, anywhere=anywhere)
         print("\n".join(f"{count:8,}  {what}" for what, count in done.items()) or "nothing is stored of it")
         if not anywhere:
@@ -68,28 +69,45 @@ def _settings(store: RelationalStore, name: str) -> list[str]:
     return [f"LEFT: {place} in the Console names it; change it there." for place in store.eraser.settings(name)]
 
 
+def _order(store: RelationalStore, name: str, anywhere: bool, *, may_wait: bool) -> None:
+    """For what is accepted and digested only later; where nothing is, no order is left either."""
+    from fivehundred.console.store.erasure_orders import ErasureOrders
+
+    if not may_wait:
+        ErasureOrders(store.database).forget(received_before=time.time())
+        return
+    ErasureOrders(store.database).add(name, anywhere=anywhere, now=time.time())
+    print("What was accepted before now and is not digested yet is erased when it is digested.")
+
+
+def _waits(args: argparse.Namespace, store: RelationalStore) -> bool:
+    from fivehundred.console.spool.segments import SegmentReader
+
+    folder = layout_of(args).spool
+    if not folder.exists():
+        return False
+    reader = SegmentReader(folder)
+    try:
+        return bool(reader.read(store.offset(), records_max=1, bytes_max=1))
+    finally:
+        reader.close()
+
+
 def _spool(args: argparse.Namespace, store: RelationalStore) -> list[str]:
     """What was accepted lies there as it came, until its file is deleted."""
     if args.store:
-        print(
-            "What is accepted and not yet digested lies on ingest nodes and in JetStream; it is not looked into here."
-        )
-        print("How much waits is said by /readyz of the Console. Once it was digested, erase once more.")
+        print("Until then it lies on ingest nodes and in JetStream, as it came; /readyz of the Console says how much.")
         return []
     folder = layout_of(args).spool
     if _is_running(args, store):
         return ["LEFT: what was accepted lies in the spool for a while, as it came. Stop the Console, erase once more."]
     from fivehundred.console.spool import format as fmt
-    from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
+    from fivehundred.console.spool.segments import SegmentWriter
 
     if not folder.exists():
         return []
-    reader = SegmentReader(folder)
-    try:
-        if reader.read(store.offset(), records_max=1, bytes_max=1):
-            return ["LEFT: events that are not digested yet. Let a Console finish them, stop it, erase once more."]
-    finally:
-        reader.close()
+    if _waits(args, store):
+        return ["LEFT: events that are not digested yet, as they came. Let a Console finish them, then erase again."]
     asyncio.run(_begin(SegmentWriter, folder))
     for number in fmt.segments(folder)[:-1]:
         fmt.segment_path(folder, number).unlink(missing_ok=True)

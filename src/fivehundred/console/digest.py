@@ -19,6 +19,7 @@ from pathlib import Path
 from fivehundred import limits
 from fivehundred.console.config import Layout
 from fivehundred.console.digest_deadline import Deadline, TooSlow
+from fivehundred.console.digest_erasing import Erasing, Ordered
 from fivehundred.console.digest_event import Digester
 from fivehundred.console.digest_follow import follow
 from fivehundred.console.digest_incidents import settle
@@ -129,6 +130,7 @@ class Digest:
         self._marker = marker
         self._deadline = Deadline()
         self._digester = Digester(store)
+        self._erasing = Erasing(store.database, alone=mark is None)
         self.offset = mark.place() if mark is not None else store.offset()
         self._damage_told = 0
         self._pressed = False
@@ -139,6 +141,7 @@ class Digest:
             self.offset, records_max=limits.digest_records_max, bytes_max=limits.digest_bytes_max
         )
         if not records:
+            self._erasing.idle(time.time())
             return False
         self._pressed = _is_behind(records, time.time())
         if self._marker is not None:
@@ -172,6 +175,9 @@ class Digest:
             log.warning("%s; read again from there", e)
             self._begin_again()
             return False
+        except Ordered:
+            self._begin_again()
+            return False
         except Exception:  # the edge: whatever one record can provoke must not stop the others
             self._digester.forget()
             if not self._store_answers():
@@ -195,6 +201,7 @@ class Digest:
                 follow(self._store.database, news, now=now)
                 Rates(self._store.database).add(batch.rates)
                 self._digester.sieve.save(now=now)
+            self._erasing.check()
             if self._mark is not None:
                 self._mark.move(self.offset, offset)
 
@@ -207,11 +214,13 @@ class Digest:
 
     def _batch(self, records: Records) -> Batch:
         batch = Batch(pressed=self._pressed)
+        self._erasing.begin(records[0][1].received_at, time.time())
         for offset, record in records:
             if self._marker is not None:
                 self._marker.enter(offset)
             self._read(record, offset, batch)
         self._digester.learned(batch)
+        self._erasing.clean(batch)
         damaged = self._reader.damaged - self._damage_told
         if damaged > 0:  # whose records they were is not known any more
             batch.tallies.append(Tally("", "dropped", "record", damaged_reason, "", damaged))
@@ -234,7 +243,7 @@ class Digest:
     def _read_event(self, found: Found, batch: Batch) -> None:
         try:
             with self._deadline.event():
-                self._digester.digest(found, batch)
+                self._erasing.digest(found, batch, self._digester.digest)
         except TooSlow:
             if self._deadline.is_over():
                 raise
@@ -247,9 +256,10 @@ class Digest:
         """The one record that fails alone: kept as received. When that fails too, it is the store that is ill."""
         offset, record = pair
         try:
-            aside = malformed(record, offset, 0, f"{reason}: a defect worth reporting")
-            self._store_batch(Batch(malformed=[aside]), offset, follows=False)
-        except Moved:
+            aside = Batch(malformed=[malformed(record, offset, 0, f"{reason}: a defect worth reporting")])
+            self._erasing.clean(aside)
+            self._store_batch(aside, offset, follows=False)
+        except (Moved, Ordered):
             self._begin_again()
         except Exception:  # the edge: a full disk or a lock passes; losing the record would not
             log.exception("the store takes nothing; tried again in %s s", _retry_s)

@@ -91,4 +91,5 @@ harmless: Final[dict[str, str]] = {
     "digest_lease.*": "names of machines",
     "node.*": "names of machines and figures",
     "quota.per": "one of our words",
+    "erasure.name": "the order to erase it, which is forgotten once it is carried out",
 }

@@ -155,7 +155,7 @@ class Writer:
             delta = self._deltas[fault] = deltas.load(self._db, [fault], ())[fault]
         nth = delta.add(digested)
         row, length = None, 0
-        if digested.diagnosis is not None and keeps(nth, pressed=self._pressed):
+        if digested.diagnosis is not None and digested.payload and keeps(nth, pressed=self._pressed):
             row, length = len(self._event_rows), self._keep(digested, fault, event_id, segment, at)
             delta.last_kept = event_id
         self._seen[event_id, project] = fault
