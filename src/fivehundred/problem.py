@@ -78,12 +78,17 @@ def reason(status: int) -> str:
 
 def trace_id_of(traceparent: str) -> str:
     """The trace id of a valid W3C ``traceparent``, else nothing: a malformed one is never repeated to anybody."""
+    return trace_of(traceparent)[0]
+
+
+def trace_of(traceparent: str) -> tuple[str, str]:
+    """The trace's id and the parent's (W3C Trace Context section 3.2), or twice nothing."""
     found = _TRACEPARENT.fullmatch(traceparent.strip()) if len(traceparent) <= 512 else None
     if not found or found["version"] == "ff" or (found["version"] == "00" and found["rest"]):
-        return ""
+        return "", ""
     if found["trace"] == "0" * 32 or found["parent"] == "0" * 16:
-        return ""
-    return found["trace"]
+        return "", ""
+    return found["trace"], found["parent"]
 
 
 _TRACEPARENT = re.compile(

@@ -13,8 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.contract import told
 from tests.contract.contract_points import levels, pairs
 from tests.contract.wire import Connection, Reply, request
 
@@ -35,12 +37,19 @@ class Pair:
     def ask(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"", version: str = "1.1"
     ) -> Reply:
-        connection = Connection(self.address)
+        connection = self.connect()
         connection.send(request(method, path, headers, body, version))
         reply = connection.reply(method)
         connection.close()
-        self.replies.append(reply)
         return reply
+
+    def connect(self) -> Connection:
+        """A connection whose replies are looked through, as all are, for what none may say."""
+        return Connection(self.address, note=self._note)
+
+    def _note(self, reply: Reply) -> None:
+        self.replies.append(reply)
+        told.check(reply)
 
     def log(self) -> str:
         return self.log_path.read_text("utf-8", "replace")
@@ -55,8 +64,27 @@ class Pair:
                 return [line for line in self.log().splitlines() if text in line]
             time.sleep(0.02)
 
+    def failures_since(self, before: int, wait_s: float = 2.0) -> list[dict[str, Any]]:
+        """The records of failures that were written behind that place in the log, access logs aside."""
+        end = time.monotonic() + wait_s
+        while not (found := self._failures(before)) and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.05)  # a duplicate would come right behind
+        return self._failures(before) if found else found
+
+    def _failures(self, before: int) -> list[dict[str, Any]]:
+        lines = [line for line in self.log()[before:].split("\n") if line.startswith("{") and line.endswith("}")]
+        records: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        return [r for r in records if r["level"] in ("ERROR", "CRITICAL") and "access" not in r["logger"]]
+
     def token(self) -> str:
         return "t" + secrets.token_hex(6)
+
+
+def complete(reply: Reply, status: int = 500) -> bool:
+    assert (reply.status, reply.whole) == (status, True), reply.raw[:2000]
+    assert reply.type
+    return True
 
 
 _run = [p for p in pairs if p.quick or "CONTRACT_RESULTS" in os.environ]

@@ -106,27 +106,8 @@ levels: dict[int, tuple[str, str]] = {
 
 # (point, beginning of a pair's name) -> why it does not apply, or cannot be held
 exceptions: dict[tuple[int, str], str] = {
-    (3, "wsgi"): "n/a: a bare application has no hooks",
-    (3, "asgi"): "n/a: a bare application has no hooks",
-    (4, "wsgi"): "n/a: a bare application has no hooks",
-    (4, "asgi"): "n/a: a bare application has no hooks",
-    (5, "wsgi"): "n/a: a bare application has no error handler",
-    (5, "asgi"): "n/a: a bare application has no error handler",
-    (41, "wsgi"): "n/a: a bare application that fails before start_response has granted nothing",
-    (41, "asgi"): "n/a: a bare application that fails before its start has granted nothing",
-    (42, "wsgi"): "n/a: as 41",
-    (42, "asgi"): "n/a: as 41",
-    (45, "django"): "n/a: Django has no background tasks of a response",
-    (45, "drf"): "n/a: Django has no background tasks of a response",
-    (45, "bottle"): "n/a: Bottle has no background tasks",
-    (45, "pyramid"): "n/a: Pyramid has no background tasks",
-    (45, "falcon"): "n/a: Falcon's tasks of a response are the event loop's",
-    (45, "quart"): "n/a: Quart's background tasks belong to no response",
-    (45, "aiohttp"): "n/a: aiohttp has no background tasks of a response",
-    (45, "sanic"): "n/a: Sanic's tasks belong to no response",
     (36, "flask+wsgiref"): "n/a: an HTTP/1.0 server closes after every response",
     (44, "wsgi+granian"): "cannot: Granian ends a WSGI body that raises as if it were whole",
-    (45, "wsgi+granian"): "cannot: Granian does not call close() of a body that is ready",
     (44, "flask+wsgiref"): "cannot: HTTP/1.0 ends a body of unknown length by closing, broken or not",
     (30, "flask+wsgiref"): "cannot: wsgiref writes its own version into Server; it is not for production",
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,10 +37,24 @@ class Reply:
     def reference(self) -> str:
         return self.header("error-reference")
 
+    @property
+    def vary(self) -> list[str]:
+        return [name.strip().lower() for name in self.header("vary").split(",") if name.strip()]
+
+    @property
+    def shape(self) -> tuple[int, list[tuple[str, str]], str]:
+        """What two answers have in common that differ in their reference alone; the time and the connection aside."""
+        passing = ("date", "connection", "keep-alive")
+        named = sorted((k.lower(), _ids.sub("ID", v)) for k, v in self.headers if k.lower() not in passing)
+        return self.status, named, _ids.sub("ID", self.body.decode())
+
     def json(self) -> dict[str, Any]:
         found = json.loads(self.body)
         assert isinstance(found, dict)
         return found
+
+
+_ids = re.compile("[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 
 def request(
@@ -50,7 +66,8 @@ def request(
 ) -> bytes:
     lines = [f"{method} {path} HTTP/{version}", "Host: contract.test"]
     lines += [f"{k}: {v}" for k, v in (headers or {}).items()]
-    if body or method in ("POST", "PUT", "PATCH"):
+    told = {name.lower() for name in headers or {}} & {"content-length", "transfer-encoding"}
+    if not told and (body or method in ("POST", "PUT", "PATCH")):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode() + body
 
@@ -58,8 +75,11 @@ def request(
 class Connection:
     """A connection that may carry several requests."""
 
-    def __init__(self, address: tuple[str, int], timeout_s: float = 10) -> None:
+    def __init__(
+        self, address: tuple[str, int], timeout_s: float = 10, note: Callable[[Reply], None] = lambda reply: None
+    ) -> None:
         self.socket = socket.create_connection(address, timeout=timeout_s)
+        self.note = note  # is told of each reply
         self.buffer = b""
         self.closed = self.reset = False
 
@@ -90,6 +110,7 @@ class Connection:
         self._body(reply, method)
         reply.raw += reply.body
         reply.closed, reply.reset = self.closed, self.reset
+        self.note(reply)
         return reply
 
     def _body(self, reply: Reply, method: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def install(guard: Guard, app: Bottle) -> Bottle:
     """Guards ``app`` in place and gives it back."""
     app.catchall = False
-    app.wsgi = WsgiGuard(guard, app.wsgi)
+    app.wsgi = WsgiGuard(guard, _granting(app.wsgi))
     handle = app._handle
 
     def handled(environ: Environ) -> Any:
@@ -31,7 +31,6 @@ def install(guard: Guard, app: Bottle) -> Bottle:
             exchange = environ.get(key)
             if isinstance(exchange, Exchange):
                 exchange.route = route_of(environ)
-                exchange.headers = list(response.headerlist)  # what hooks have granted: CORS is kept, nothing else
                 if 500 in app.error_handler:
                     exchange.saw(exc, own=True)
                     return HTTPError(500, "Internal Server Error", exc)
@@ -39,3 +38,18 @@ def install(guard: Guard, app: Bottle) -> Bottle:
 
     app._handle = handled
     return app
+
+
+def _granting(wsgi: Any) -> Any:
+    """What hooks have granted by the time it fails is told to the Guard: CORS is kept, nothing else."""
+
+    def granting(environ: Environ, start_response: Any) -> Any:
+        try:
+            return wsgi(environ, start_response)
+        except BaseException:
+            exchange = environ.get(key)
+            if isinstance(exchange, Exchange) and not exchange.headers:
+                exchange.headers = list(response.headerlist)
+            raise
+
+    return granting

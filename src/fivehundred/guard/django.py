@@ -8,6 +8,7 @@ of ``fivehundred.Guard`` stand in the setting ``FIVEHUNDRED``, a dict; the envir
 
 from __future__ import annotations
 
+import itertools
 import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,8 +17,9 @@ from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
-from django.core.signals import got_request_exception
+from django.core.signals import got_request_exception, request_finished
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.module_loading import import_string
 from django.views import defaults
 
 from fivehundred import limits
@@ -30,6 +32,7 @@ from fivehundred.guard.outgoing import (
     check,
     client_gone,
     ends_process,
+    error_event,
     granted,
     has_reference,
     referenced,
@@ -54,6 +57,7 @@ class Guard:
         duplicates.watch(*duplicates.servers)
         got_request_exception.connect(_saw, dispatch_uid="fivehundred")
         watch_statements()
+        self.finishers = sum(_is_djangos(receiver) for receiver in request_finished.receivers)
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
@@ -98,6 +102,8 @@ class Guard:
         """The response as it may leave: headers legal, a default page replaced, an own 5xx reported."""
         headers = list(response.items())
         check(headers)
+        if len(request_finished.receivers) != self.finishers:
+            response.__dict__["close"] = partial(self._closed, request, response.close)
         if response.status_code < 500 or has_reference(headers):
             return response
         exc = getattr(request, _SEEN, None)
@@ -123,9 +129,16 @@ class Guard:
         duplicates.mark(exc)
         setattr(request, duplicates.request_mark, True)
         answer = self.core.handle(exc, _parts(request))
-        headers = granted(answer.headers, kept or ())
+        headers = granted(answer.headers, [*(kept or ()), *_grants(request)])
         body = b"" if request.method == "HEAD" else answer.body
         return HttpResponse(body, status=answer.status, headers=dict(headers))
+
+    def _closed(self, request: HttpRequest, close: Callable[[], None]) -> None:
+        """What the project does when a request is over may fail too: the response is whole, so it is only reported."""
+        try:
+            close()
+        except Exception as exc:
+            self.core.report(exc, _parts(request), status=None)
 
     # ---- streams ---------------------------------------------------------------------------------
 
@@ -140,11 +153,14 @@ class Guard:
         response.streaming_content = self._rest(request, response, first, chunks)
 
     def _rest(self, request: HttpRequest, response: Any, first: list[Any], chunks: Iterator[Any]) -> Iterator[Any]:
-        yield from (chunk for chunk in first if chunk is not None)
+        chunk: Any = b"\n\n"
         try:
-            yield from chunks
+            for chunk in itertools.chain((chunk for chunk in first if chunk is not None), chunks):
+                yield chunk
         except Exception as exc:
-            raise self._broken(request, response, exc) from None
+            event, aborted = self._broken(request, response, exc, chunk)
+            yield event
+            raise aborted from None
 
     async def _held_async(self, request: HttpRequest, response: Any) -> None:
         waits = not _streams_events(response)  # events may come in an hour
@@ -160,21 +176,41 @@ class Guard:
     async def _rest_async(
         self, request: HttpRequest, response: Any, first: list[Any], chunks: AsyncIterator[Any]
     ) -> AsyncIterator[Any]:
-        for chunk in first:
-            if chunk is not None:
-                yield chunk
+        chunk: Any = b"\n\n"
         try:
+            for chunk in first:
+                if chunk is not None:
+                    yield chunk
             async for chunk in chunks:
                 yield chunk
         except Exception as exc:
-            raise self._broken(request, response, exc) from None
+            event, aborted = self._broken(request, response, exc, chunk)
+            yield event
+            raise aborted from None
 
-    def _broken(self, request: HttpRequest, response: StreamingHttpResponse, exc: Exception) -> Aborted:
+    def _broken(
+        self, request: HttpRequest, response: StreamingHttpResponse, exc: Exception, last: bytes
+    ) -> tuple[bytes, Aborted]:
+        """(what an event stream that stands between two events gets as its last one, what breaks the connection)."""
+        event = b""
         if not client_gone(exc):
-            self.core.report(exc, _parts(request), status=response.status_code)
+            reference = self.core.report(exc, _parts(request), status=response.status_code)
+            if _streams_events(response) and response.make_bytes(last).endswith((b"\n\n", b"\r\n\r\n")):
+                event = error_event(reference)
         aborted = Aborted()
         duplicates.mark(aborted)
-        return aborted
+        return event, aborted
+
+
+def _grants(request: HttpRequest) -> Headers:
+    """What the project's CORS middleware grants: it is asked once more, as what failed may have passed it by."""
+    try:
+        for path in settings.MIDDLEWARE:
+            if "cors" in path.lower():
+                return list(import_string(path)(lambda request: HttpResponse())(request).items())
+    except Exception:  # it may be what failed; the answer goes out without its grants
+        return []
+    return []
 
 
 def _over(flight: Flight, response: Any) -> None:
@@ -183,6 +219,10 @@ def _over(flight: Flight, response: Any) -> None:
         weakref.finalize(response, flight.end).atexit = False
     else:
         flight.end()
+
+
+def _is_djangos(receiver: Any) -> bool:
+    return str(getattr(receiver[1](), "__module__", "")).startswith("django.")
 
 
 def _saw(sender: object, request: HttpRequest | None = None, **rest: object) -> None:

@@ -7,6 +7,7 @@ makes a bare 500. That one is replaced; a handler of the application keeps its a
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import falcon
@@ -28,9 +29,9 @@ def install(guard: Guard, app: Any) -> WsgiGuard | AsgiGuard:
     previous = None if getattr(found, "__name__", "") == "_python_error_handler" else found
     if isinstance(app, falcon.asgi.App):
         app.add_error_handler(Exception, _asgi_handler(previous))
-        return AsgiGuard(guard, app)  # type: ignore[arg-type]  # it wants a dict where ASGI has a mapping
+        return AsgiGuard(guard, _granting_asgi(app))
     app.add_error_handler(Exception, _wsgi_handler(previous))
-    return WsgiGuard(guard, app)
+    return WsgiGuard(guard, _granting_wsgi(app))
 
 
 def _wsgi_handler(previous: Any) -> Any:
@@ -74,3 +75,42 @@ def _bare(resp: Any) -> None:
     resp.status = falcon.HTTP_500
     resp.stream = None
     resp.text = resp.data = resp.media = None
+
+
+# ---- CORS, for what passes Falcon's middleware by: sys.exit() and its like, an error handler that fails ----------
+
+
+def _granting_wsgi(app: Any) -> Any:
+    def granting(environ: Any, start_response: Any) -> Any:
+        try:
+            return app(environ, start_response)
+        except BaseException:
+            exchange = environ.get(wsgi_exchange.key)
+            if isinstance(exchange, wsgi_exchange.Exchange) and not exchange.headers:
+                exchange.headers = list(_granted(app, falcon.Request(environ)))
+            raise
+
+    return granting
+
+
+def _granting_asgi(app: Any) -> Any:
+    async def granting(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except BaseException:
+            exchange = scope.get(asgi_exchange.key)
+            if isinstance(exchange, asgi_exchange.Exchange) and not exchange.start:
+                headers = asgi_exchange.raw(list(_granted(app, falcon.asgi.Request(scope, receive))))
+                exchange.start = {"type": "http.response.start", "status": 500, "headers": headers}
+            raise
+
+    return granting
+
+
+def _granted(app: Any, req: Any) -> Iterator[tuple[str, str]]:
+    """What the application's own CORS middleware grants to this request."""
+    response = falcon.Response()
+    for middleware in app._unprepared_middleware:
+        if isinstance(middleware, falcon.CORSMiddleware):
+            middleware.process_response(req, response, None, False)
+    yield from response.headers.items()

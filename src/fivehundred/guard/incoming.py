@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Final
 from urllib.parse import parse_qsl
 
-from fivehundred import limits, scrub
+from fivehundred import limits, problem, scrub
 from fivehundred.event import Json, Request, clean, cut
 from fivehundred.guard.render import Renderer, personal_headers
 from fivehundred.guard.request import RequestParts
@@ -27,14 +26,9 @@ def request_of(parts: RequestParts, r: Renderer) -> Request:
 
 
 def trace_of(parts: RequestParts) -> dict[str, Json]:
-    """The caller's trace, when its ``traceparent`` is valid (W3C Trace Context, section 3.2)."""
-    found = _traceparent.fullmatch(parts.header("traceparent").strip())
-    if found is None or found[1] == "ff" or set(found[2]) == {"0"} or set(found[3]) == {"0"}:
-        return {}
-    return {"trace_id": found[2], "parent_span_id": found[3]}
-
-
-_traceparent = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
+    """The caller's trace, when its ``traceparent`` is valid."""
+    trace_id, parent = problem.trace_of(parts.header("traceparent"))
+    return {"trace_id": trace_id, "parent_span_id": parent} if trace_id else {}
 
 
 def _headers(parts: RequestParts, r: Renderer) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The Guard in a Pyramid application: ``app = guard.pyramid(config)``, in the place of ``config.make_wsgi_app()``.
 
 A tween right around Pyramid's exception views sees what they leave over, and what they answer with a 5xx. It goes on
-as a response, so that what the application's tweens and subscribers grant (CORS) is granted to the answer as well.
+as a response, so that what the application's tweens and subscribers grant (CORS) is granted to the answer as well; so
+does what one of these tweens fails with, to those around it.
 """
 
 # mypy: disable-error-code="import-untyped"
@@ -9,9 +10,11 @@ as a response, so that what the application's tweens and subscribers grant (CORS
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyramid.config import Configurator
+from pyramid.interfaces import ITweens
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.tweens import EXCVIEW
@@ -28,7 +31,19 @@ Handler = Callable[[Request], Any]
 def install(guard: Guard, config: Configurator) -> WsgiGuard:
     """Makes the application of ``config``, guarded."""
     config.add_tween(f"{__name__}.tween", over=EXCVIEW)
+    config.commit()
+    tweens = config.registry.queryUtility(ITweens)
+    config.registry.registerUtility(partial(_contained, tweens), ITweens)
     return WsgiGuard(guard, config.make_wsgi_app())
+
+
+def _contained(tweens: Any, handler: Handler, registry: Any) -> Handler:
+    """Pyramid's own order of tweens, with ours between each two of them."""
+    for name, factory in reversed(tweens.explicit or tweens.implicit()):
+        handler = factory(handler, registry)
+        if name != EXCVIEW:  # what that one leaves over is for ours right around it
+            handler = tween(handler, registry)
+    return handler
 
 
 def tween(handler: Handler, registry: Any) -> Handler:

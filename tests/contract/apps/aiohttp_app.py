@@ -89,7 +89,7 @@ async def _chunks(many: int, chunk: bytes = b"id,name\n") -> AsyncIterator[bytes
 
 
 async def sets(request: web.Request) -> web.Response:
-    response = web.Response(body=_chunks(0), headers={"Cache-Control": "public, max-age=60", "ETag": '"1"'})
+    response = web.Response(body=_chunks(0), headers=failures.sets_headers)
     response.set_cookie("a", "b")
     return response
 
@@ -112,6 +112,34 @@ async def sse(request: web.Request) -> web.StreamResponse:
 
 async def own(request: web.Request) -> web.Response:
     return web.Response(text="own words", status=503)
+
+
+async def own500(request: web.Request) -> web.Response:
+    raise web.HTTPInternalServerError(text=failures.own_words)
+
+
+async def teapot(request: web.Request) -> web.Response:
+    response = web.Response(text="short and stout", status=418, headers={"X-Own": "1"})
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    return response
+
+
+async def reads(request: web.Request) -> web.Response:
+    return web.Response(text=str(len(await request.read())))
+
+
+async def waits(request: web.Request) -> web.Response:
+    await asyncio.sleep(0.4)
+    return web.Response(text="waited")
+
+
+async def background(request: web.Request) -> web.Response:
+    """aiohttp has no tasks of a response: a handler that goes on when it has sent all of it is one."""
+    response = web.Response(text="ok")
+    await response.prepare(request)
+    await response.write_eof()
+    raise ValueError("background")
 
 
 async def slow(request: web.Request) -> web.StreamResponse:
@@ -167,6 +195,11 @@ views: dict[str, Any] = {
     "/stream1": stream1,
     "/sse": sse,
     "/own": own,
+    "/own500": own500,
+    "/teapot": teapot,
+    "/reads": reads,
+    "/waits": waits,
+    "/background": background,
     "/slow": slow,
     "/begun": begun,
     "/ws-before": ws_before,

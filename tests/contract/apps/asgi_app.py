@@ -23,7 +23,11 @@ async def routes(scope: dict[str, Any], receive: Any, send: Any) -> None:
         failures.boom(message) if path == "/boom" else failures.by_path[path]()
     if path == "/none":
         return None
+    if path == "/handler":
+        raise Own
     plain = [(b"content-type", b"text/plain"), *_cors(scope)]
+    if path == "/reads" and not await _read(receive):
+        return None  # the client went away
     if path in more:
         return await more[path](send, plain)
     return await _whole(send, 200, plain, b"ok")
@@ -62,7 +66,8 @@ async def _nul(send: Any, plain: Any) -> None:
 
 
 async def _sets(send: Any, plain: Any) -> None:
-    headers = [*plain, (b"cache-control", b"public, max-age=60"), (b"etag", b'"1"'), (b"set-cookie", b"a=b")]
+    told = [(name.lower().encode(), value.encode()) for name, value in failures.sets_headers.items()]
+    headers = [*plain, *told, (b"set-cookie", b"a=b")]
     await _stream(send, headers, failures.broken_after(0))
 
 
@@ -93,6 +98,23 @@ async def _slow(send: Any, plain: Any) -> None:
         await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
         await asyncio.sleep(0.01)
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _teapot(send: Any, plain: Any) -> None:
+    more = [(b"x-own", b"1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
+    await _whole(send, 418, [*plain, *more], b"short and stout")
+
+
+async def _waits(send: Any, plain: Any) -> None:
+    await asyncio.sleep(0.4)
+    await _whole(send, 200, plain, b"waited")
+
+
+async def _read(receive: Any) -> bool:
+    while (message := await receive())["type"] == "http.request":
+        if not message.get("more_body"):
+            return True
+    return False
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
@@ -130,5 +152,29 @@ more = {
     "/background": _background,
     "/own": _own,
     "/slow": _slow,
+    "/teapot": _teapot,
+    "/waits": _waits,
 }
-application = guard.asgi(routes)
+
+
+class Own(Exception):
+    pass
+
+
+async def hooks(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Middleware, as a bare application has it."""
+    if scope.get("path") == "/mw":
+        failures.boom()
+
+    async def after(message: Any) -> None:
+        if scope.get("path") == "/mwafter" and message["type"] == "http.response.start":
+            failures.boom()
+        await send(message)
+
+    try:
+        await routes(scope, receive, after)
+    except Own:
+        raise RuntimeError("the error handler fails too") from None
+
+
+application = guard.asgi(hooks)

@@ -86,8 +86,8 @@ def nul() -> HTTPResponse:
 
 @application.route("/sets")
 def sets() -> Iterator[bytes]:
-    response.set_header("Cache-Control", "public, max-age=60")
-    response.set_header("ETag", '"1"')
+    for name, value in failures.sets_headers.items():
+        response.set_header(name, value)
     response.set_cookie("a", "b")
     return failures.broken_after(0)
 
@@ -106,6 +106,36 @@ def sse() -> Iterator[bytes]:
 @application.route("/own")
 def own() -> HTTPResponse:
     return HTTPResponse("own words", 503)
+
+
+@application.route("/own500")
+def own500() -> None:
+    abort(500, failures.own_words)
+
+
+@application.route("/teapot")
+def teapot() -> HTTPResponse:
+    made = HTTPResponse("short and stout", 418, {"X-Own": "1", "ETag": '"t"'})
+    made.set_cookie("a", "1")
+    made.set_cookie("b", "2")
+    return made
+
+
+@application.post("/reads")
+def reads() -> str:
+    return str(len(request.body.read()))
+
+
+@application.route("/waits")
+def waits() -> str:
+    time.sleep(0.4)
+    return "waited"
+
+
+@application.route("/background")
+def background() -> failures.Closing:
+    response.content_length = 2
+    return failures.Closing()
 
 
 @application.route("/slow")

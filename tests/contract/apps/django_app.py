@@ -12,7 +12,9 @@ from typing import Any
 import django
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_finished
 from django.core.wsgi import get_wsgi_application
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 from tests.contract.apps import failures
@@ -89,7 +91,7 @@ def _streaming(chunks: Iterator[bytes], request: HttpRequest, kind: str = "text/
 
 def sets(request: HttpRequest) -> HttpResponse:
     response = _streaming(failures.broken_after(0), request)
-    response["Cache-Control"], response["ETag"] = "public, max-age=60", '"1"'
+    response.headers.update(failures.sets_headers)
     response.set_cookie("a", "b")
     return response
 
@@ -108,6 +110,41 @@ def sse(request: HttpRequest) -> StreamingHttpResponse:
 
 def own(request: HttpRequest) -> HttpResponse:
     return HttpResponse("own words", status=503)
+
+
+def own500(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(failures.own_words, status=500)
+
+
+def teapot(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse("short and stout", status=418, headers={"X-Own": "1"})
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    return response
+
+
+def reads(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(len(request.body)))
+
+
+def waits(request: HttpRequest) -> HttpResponse:
+    time.sleep(0.4)
+    return HttpResponse("waited")
+
+
+def background(request: HttpRequest) -> HttpResponse:
+    """What the project does when a request is over, when the answer is out."""
+    after.append(failures.Closing().close)
+    return HttpResponse("ok")
+
+
+@receiver(request_finished)
+def finished(**_: object) -> None:
+    while after:
+        after.pop()()
+
+
+after: list[Callable[[], None]] = []
 
 
 def slow(request: HttpRequest) -> StreamingHttpResponse:
@@ -153,6 +190,11 @@ views = {
     "sse": sse,
     "own": own,
     "slow": slow,
+    "own500": own500,
+    "teapot": teapot,
+    "reads": reads,
+    "waits": waits,
+    "background": background,
 }
 urlpatterns = [path(name, view) for name, view in views.items()]
 urlpatterns += [path(name[1:], _failing(name)) for name in failures.by_path if name != "/boom"]

@@ -14,6 +14,7 @@ settings.REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
 from django.core.asgi import get_asgi_application  # noqa: E402 - the settings come first
 from django.core.wsgi import get_wsgi_application  # noqa: E402 - the settings come first
 from django.urls import path  # noqa: E402 - the settings come first
+from rest_framework.exceptions import APIException  # noqa: E402 - the settings come first
 from rest_framework.negotiation import BaseContentNegotiation  # noqa: E402 - the settings come first
 from rest_framework.request import Request  # noqa: E402 - the settings come first
 from rest_framework.response import Response  # noqa: E402 - the settings come first
@@ -53,12 +54,16 @@ def boom(request: Request) -> Response:
     return Response()
 
 
+def own500(request: Request) -> Response:
+    raise APIException(failures.own_words)
+
+
 class Divide(APIView):
     def get(self, request: Request, by: int) -> Response:
         return Response(1 // by)
 
 
-views: dict[str, Any] = {**django_app.views, "badjson": bad_json, "boom": boom, "handler": boom}
+views: dict[str, Any] = {**django_app.views, "badjson": bad_json, "boom": boom, "handler": boom, "own500": own500}
 urlpatterns = [path(name, _view(view)) for name, view in views.items()]
 urlpatterns += [path(name[1:], _view(django_app._failing(name))) for name in failures.by_path if name != "/boom"]
 urlpatterns.append(path("divide/<int:by>", Divide.as_view()))

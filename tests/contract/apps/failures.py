@@ -109,6 +109,33 @@ def timeout() -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.1)
 
 
+def pool() -> None:
+    """A pool whose only connection is taken: SQLAlchemy's own error."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import QueuePool
+
+    engine = create_engine("sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    with engine.connect(), engine.connect():
+        pass
+
+
+def breaker() -> None:
+    """The breaker of a call further on is open: our own Client's error."""
+    from fivehundred.client.errors import Facts, NotSent
+
+    raise NotSent(Facts(method="GET", url="http://10.1.2.3/", stopped="the breaker is open"))
+
+
+def disk() -> None:
+    """A disk without room: the kernel's own answer."""
+    with open("/dev/full", "w") as full:
+        full.write("x")
+
+
+def quota() -> None:
+    raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+
 def os_error() -> None:
     raise OSError(errno.EIO, "a disk that cannot be read")
 
@@ -122,11 +149,25 @@ def _refused() -> None:
     socket.create_connection(("127.0.0.1", _closed_port()), timeout=2).close()
 
 
+own_words = "own words of the application's"  # what its own failed answers say
+sets_headers = {"Cache-Control": "public, max-age=60", "ETag": '"1"', "Content-Encoding": "gzip", "Expires": "0"}
+
+
 def broken_after(chunks: int, chunk: bytes = b"id,name\n") -> Iterator[bytes]:
     """A stream that fails when so many chunks are out."""
     for _ in range(chunks):
         yield chunk
     raise ValueError(f"the stream broke {secret}")
+
+
+class Closing:
+    """A body of WSGI that fails when the server closes it, which is where work after the answer is done."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"ok"])
+
+    def close(self) -> None:
+        raise ValueError("background")
 
 
 by_path: dict[str, Callable[[], None]] = {
@@ -147,4 +188,8 @@ by_path: dict[str, Callable[[], None]] = {
     "/upstream": upstream,
     "/timeout": timeout,
     "/oserror": os_error,
+    "/pool": pool,
+    "/breaker": breaker,
+    "/disk": disk,
+    "/quota": quota,
 }

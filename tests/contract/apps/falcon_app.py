@@ -67,8 +67,7 @@ def _header(value: str) -> Callable[[Any, Any], None]:
 
 
 def sets(req: Any, resp: Any) -> None:
-    resp.cache_control = ["public", "max-age=60"]
-    resp.etag = "1"
+    resp.set_headers(failures.sets_headers)
     resp.set_cookie("a", "b")
     resp.stream = _chunks(req, failures.broken_after(0))
 
@@ -83,6 +82,30 @@ def _stream(many: int, kind: str = "text/csv", chunk: bytes = b"id,name\n") -> C
 
 def own(req: Any, resp: Any) -> None:
     resp.status, resp.text = falcon.HTTP_503, "own words"
+
+
+def own500(req: Any, resp: Any) -> None:
+    raise falcon.HTTPInternalServerError(title=failures.own_words)
+
+
+def teapot(req: Any, resp: Any) -> None:
+    resp.status, resp.text = falcon.HTTP_418, "short and stout"
+    resp.set_header("X-Own", "1")
+    resp.set_cookie("a", "1")
+    resp.set_cookie("b", "2")
+
+
+def background(req: Any, resp: Any) -> None:
+    if hasattr(req, "scope"):
+        resp.text = "ok"
+        resp.schedule_sync(_fail)
+    else:
+        resp.content_length = 2
+        resp.stream = failures.Closing()
+
+
+def _fail() -> None:
+    raise ValueError("background")
 
 
 def slow(req: Any, resp: Any) -> None:
@@ -127,6 +150,9 @@ responders: dict[str, Callable[..., None]] = {
     "/stream1": _stream(3),
     "/sse": _stream(1, "text/event-stream", b"data: 1\n\n"),
     "/own": own,
+    "/own500": own500,
+    "/teapot": teapot,
+    "/background": background,
     "/slow": slow,
     "/divide/{by}": divide,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
@@ -163,6 +189,28 @@ class Socket:
         failures.boom()
 
 
+class Reads:
+    def on_post(self, req: Any, resp: Any) -> None:
+        resp.text = str(len(req.bounded_stream.read()))
+
+
+class AsgiReads:
+    async def on_post(self, req: Any, resp: Any) -> None:
+        resp.text = str(len(await req.stream.read()))
+
+
+class Waits:
+    def on_get(self, req: Any, resp: Any) -> None:
+        time.sleep(0.4)
+        resp.text = "waited"
+
+
+class AsgiWaits:
+    async def on_get(self, req: Any, resp: Any) -> None:
+        await asyncio.sleep(0.4)
+        resp.text = "waited"
+
+
 def failing_handler(req: Any, resp: Any, ex: Exception, params: Any) -> None:
     raise RuntimeError("the error handler fails too")
 
@@ -179,8 +227,13 @@ def _made(app: Any, resource: Any, failing: Any) -> Any:
 
 
 _cors: Any = falcon.CORSMiddleware(allow_origins=[failures.allowed_origin])
-application = _made(falcon.App(middleware=[_cors, Hooks()]), Resource, failing_handler)
+_wsgi: Any = falcon.App(middleware=[_cors, Hooks()])
+_wsgi.add_route("/reads", Reads())
+_wsgi.add_route("/waits", Waits())
+application = _made(_wsgi, Resource, failing_handler)
 _asgi: Any = falcon.asgi.App(middleware=[_cors, Hooks()])
 _asgi.add_route("/ws-before", Socket(accepts=False))
 _asgi.add_route("/ws-after", Socket(accepts=True))
+_asgi.add_route("/reads", AsgiReads())
+_asgi.add_route("/waits", AsgiWaits())
 asgi_application = _made(_asgi, AsgiResource, failing_handler_async)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, abort, jsonify, request
 from flask_cors import CORS
 from tests.contract.apps import failures
 
@@ -88,7 +88,7 @@ def nul() -> Response:
 
 @application.get("/sets")
 def sets() -> Response:
-    response = Response(failures.broken_after(0), headers={"Cache-Control": "public, max-age=60", "ETag": '"1"'})
+    response = Response(failures.broken_after(0), headers=failures.sets_headers)
     response.set_cookie("a", "b")
     return response
 
@@ -117,6 +117,30 @@ def background() -> Response:
 @application.get("/own")
 def own() -> tuple[str, int]:
     return "own words", 503
+
+
+@application.get("/own500")
+def own500() -> None:
+    abort(500, failures.own_words)
+
+
+@application.get("/teapot")
+def teapot() -> Response:
+    response = Response("short and stout", 418, {"X-Own": "1", "ETag": '"t"'})
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    return response
+
+
+@application.post("/reads")
+def reads() -> str:
+    return str(len(request.get_data()))
+
+
+@application.get("/waits")
+def waits() -> str:
+    time.sleep(0.4)
+    return "waited"
 
 
 @application.get("/slow")

@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Litestar, Request, Response, WebSocket, route, websocket
 from litestar.background_tasks import BackgroundTask
 from litestar.config.cors import CORSConfig
+from litestar.exceptions import HTTPException
 from litestar.middleware.base import AbstractMiddleware
 from litestar.response import Stream
 from tests.contract.apps import failures
@@ -76,7 +77,7 @@ async def _chunks(many: int, chunk: bytes = b"id,name\n") -> AsyncIterator[bytes
 
 
 async def sets(request: Request[Any, Any, Any]) -> Any:
-    response = Stream(_chunks(0), headers={"Cache-Control": "public, max-age=60", "ETag": "1"})
+    response = Stream(_chunks(0), headers=failures.sets_headers)
     response.set_cookie("a", "b")
     return response
 
@@ -102,6 +103,26 @@ async def background(request: Request[Any, Any, Any]) -> Any:
 
 async def own(request: Request[Any, Any, Any]) -> Any:
     return Response("own words", status_code=503, media_type="text/plain")
+
+
+async def own500(request: Request[Any, Any, Any]) -> Any:
+    raise HTTPException(failures.own_words, status_code=500)
+
+
+async def teapot(request: Request[Any, Any, Any]) -> Any:
+    response = Response("short and stout", status_code=418, headers={"X-Own": "1"}, media_type="text/plain")
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    return response
+
+
+async def reads(request: Request[Any, Any, Any]) -> Any:
+    return str(len(await request.body()))
+
+
+async def waits(request: Request[Any, Any, Any]) -> Any:
+    await asyncio.sleep(0.4)
+    return "waited"
 
 
 async def slow(request: Request[Any, Any, Any]) -> Any:
@@ -153,6 +174,10 @@ views = {
     "/sse": sse,
     "/background": background,
     "/own": own,
+    "/own500": own500,
+    "/teapot": teapot,
+    "/reads": reads,
+    "/waits": waits,
     "/slow": slow,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
 }

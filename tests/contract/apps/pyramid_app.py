@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPInternalServerError
 from pyramid.request import Request
 from pyramid.response import Response
 from tests.contract.apps import failures
@@ -46,7 +47,8 @@ def _header(value: str) -> Callable[[Request], Response]:
 
 
 def sets(request: Request) -> Response:
-    response = Response(app_iter=failures.broken_after(0), cache_control="public, max-age=60", etag="1")
+    response = Response(app_iter=failures.broken_after(0))
+    response.headers.update(failures.sets_headers)
     response.set_cookie("a", "b")
     return response
 
@@ -62,6 +64,22 @@ def slow(request: Request) -> Response:
             time.sleep(0.01)
 
     return Response(app_iter=chunks())
+
+
+def own500(request: Request) -> Response:
+    raise HTTPInternalServerError(failures.own_words)
+
+
+def teapot(request: Request) -> Response:
+    response = Response("short and stout", status=418, headerlist=[("X-Own", "1"), ("Content-Type", "text/plain")])
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    return response
+
+
+def waits(request: Request) -> Response:
+    time.sleep(0.4)
+    return Response("waited")
 
 
 def divide(request: Request) -> Response:
@@ -92,12 +110,18 @@ views: dict[str, Callable[[Request], Any]] = {
     "/stream1": _stream(3),
     "/sse": _stream(1, "text/event-stream", b"data: 1\n\n"),
     "/own": lambda request: Response("own words", status=503),
+    "/own500": own500,
+    "/teapot": teapot,
+    "/reads": lambda request: Response(str(len(request.body))),
+    "/waits": waits,
+    "/background": lambda request: Response(app_iter=failures.Closing(), content_length=2),
     "/slow": slow,
     "/divide/{by}": divide,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
 }
 config = Configurator()
 config.add_tween("tests.contract.apps.pyramid_hooks.hooks")
+config.add_tween("tests.contract.apps.pyramid_hooks.cors", over="tests.contract.apps.pyramid_hooks.hooks")
 config.add_exception_view(failing_handler, context=Own)
 for path, view in views.items():
     config.add_route(path, path)

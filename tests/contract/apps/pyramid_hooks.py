@@ -1,4 +1,4 @@
-"""The tween of the contract's Pyramid application; Pyramid names it by the module that it is in."""
+"""The tweens of the contract's Pyramid application; Pyramid names them by the module that they are in."""
 
 # mypy: disable-error-code="import-untyped"
 
@@ -18,6 +18,14 @@ def hooks(handler: Any, registry: Any) -> Callable[[Request], Any]:
         response = handler(request)
         if request.path == "/mwafter":
             failures.boom()
+        return response
+
+    return tween
+
+
+def cors(handler: Any, registry: Any) -> Callable[[Request], Any]:
+    def tween(request: Request) -> Any:
+        response = handler(request)
         if request.headers.get("Origin") == failures.allowed_origin:
             response.headers["Access-Control-Allow-Origin"] = failures.allowed_origin
         response.headers["Vary"] = "Origin"

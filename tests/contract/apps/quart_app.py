@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from quart import Quart, Response, jsonify, request, websocket
+from quart import Quart, Response, abort, jsonify, request, websocket
 from tests.contract.apps import failures
 
 guard = failures.guard()
@@ -97,7 +97,7 @@ async def _chunks(many: int, chunk: bytes = b"id,name\n") -> AsyncIterator[bytes
 
 @application.get("/sets")
 async def sets() -> Response:
-    response = Response(_chunks(0), headers={"Cache-Control": "public, max-age=60", "ETag": '"1"'})
+    response = Response(_chunks(0), headers=failures.sets_headers)
     response.set_cookie("a", "b")
     return response
 
@@ -115,6 +115,39 @@ async def sse() -> Response:
 @application.get("/own")
 async def own() -> tuple[str, int]:
     return "own words", 503
+
+
+@application.get("/own500")
+async def own500() -> None:
+    abort(500, failures.own_words)
+
+
+@application.get("/teapot")
+async def teapot() -> Response:
+    response = Response("short and stout", 418, {"X-Own": "1", "ETag": '"t"'})
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    return response
+
+
+@application.post("/reads")
+async def reads() -> str:
+    return str(len(await request.get_data()))
+
+
+@application.get("/waits")
+async def waits() -> str:
+    await asyncio.sleep(0.4)
+    return "waited"
+
+
+@application.get("/background")
+async def background() -> str:
+    async def fail() -> None:
+        raise ValueError("background")
+
+    application.add_background_task(fail)
+    return "ok"
 
 
 @application.get("/slow")

@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
 from sanic.response import json as json_response
 from sanic.response import text
 from tests.contract.apps import failures
@@ -30,6 +31,10 @@ async def before(request: Request) -> None:
 async def after(request: Request, response: Any) -> None:
     if request.path == "/mwafter" and response.status == 200:
         failures.boom()
+
+
+@application.on_response
+async def grant(request: Request, response: Any) -> None:
     if request.headers.get("Origin") == failures.allowed_origin:
         response.headers["Access-Control-Allow-Origin"] = failures.allowed_origin
     varies = response.headers.get("Vary")
@@ -79,7 +84,7 @@ async def nul(request: Request) -> HTTPResponse:
 
 
 async def sets(request: Request) -> None:
-    response = await request.respond(headers={"Cache-Control": "public, max-age=60", "ETag": '"1"'})
+    response = await request.respond(headers=failures.sets_headers)
     response.add_cookie("a", "b")
     await _stream(response, 0)
 
@@ -103,6 +108,33 @@ async def sse(request: Request) -> None:
 
 async def own(request: Request) -> HTTPResponse:
     return text("own words", status=503)
+
+
+async def own500(request: Request) -> HTTPResponse:
+    raise SanicException(failures.own_words, status_code=500)
+
+
+async def teapot(request: Request) -> HTTPResponse:
+    response = text("short and stout", status=418, headers={"X-Own": "1"})
+    response.add_cookie("a", "1")
+    response.add_cookie("b", "2")
+    return response
+
+
+async def reads(request: Request) -> HTTPResponse:
+    return text(str(len(request.body)))
+
+
+async def waits(request: Request) -> HTTPResponse:
+    await asyncio.sleep(0.4)
+    return text("waited")
+
+
+async def background(request: Request) -> None:
+    """Sanic has no tasks of a response: a handler that goes on when it has sent all of it is one."""
+    response = await request.respond(headers={"Content-Length": "2"})
+    await response.send(b"ok", True)
+    raise ValueError("background")
 
 
 async def slow(request: Request) -> None:
@@ -137,6 +169,11 @@ views: dict[str, Any] = {
     "/stream1": stream1,
     "/sse": sse,
     "/own": own,
+    "/own500": own500,
+    "/teapot": teapot,
+    "/reads": reads,
+    "/waits": waits,
+    "/background": background,
     "/slow": slow,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
 }

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -68,7 +69,7 @@ async def nul(request: Request) -> Response:
 
 
 async def sets(request: Request) -> Response:
-    response = StreamingResponse(failures.broken_after(0), headers={"Cache-Control": "public, max-age=60", "ETag": "1"})
+    response = StreamingResponse(failures.broken_after(0), headers=failures.sets_headers)
     response.set_cookie("a", "b")
     return response
 
@@ -100,6 +101,26 @@ async def background(request: Request) -> Response:
 
 async def own(request: Request) -> Response:
     return PlainTextResponse("own words", status_code=503)
+
+
+async def own500(request: Request) -> Response:
+    raise HTTPException(500, failures.own_words)
+
+
+async def teapot(request: Request) -> Response:
+    response = PlainTextResponse("short and stout", status_code=418, headers={"X-Own": "1", "ETag": '"t"'})
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    return response
+
+
+async def reads(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def waits(request: Request) -> Response:
+    await asyncio.sleep(0.4)
+    return PlainTextResponse("waited")
 
 
 async def slow(request: Request) -> Response:
@@ -145,6 +166,10 @@ routes: list[BaseRoute] = [
     Route("/sse", sse),
     Route("/background", background),
     Route("/own", own),
+    Route("/own500", own500),
+    Route("/teapot", teapot),
+    Route("/reads", reads, methods=["POST"]),
+    Route("/waits", waits),
     Route("/slow", slow),
     WebSocketRoute("/ws-before", ws_before),
     WebSocketRoute("/ws-after", ws_after),

@@ -96,8 +96,8 @@ class Chunks(Base):
 
 class Sets(Chunks):
     async def get(self) -> None:
-        self.set_header("Cache-Control", "public, max-age=60")
-        self.set_header("ETag", '"1"')
+        for name, value in failures.sets_headers.items():
+            self.set_header(name, value)
         self.set_cookie("a", "b")
         await super().get()
 
@@ -126,6 +126,32 @@ class Owns(Base):
     async def get(self) -> None:
         self.set_status(503)
         self.finish("own words")
+
+
+class Own500(Base):
+    async def get(self) -> None:
+        self.set_status(500)
+        self.finish(failures.own_words)
+
+
+class Teapot(Base):
+    async def get(self) -> None:
+        self.set_status(418)
+        self.set_header("X-Own", "1")
+        self.set_cookie("a", "1")
+        self.set_cookie("b", "2")
+        self.finish("short and stout")
+
+
+class Reads(Base):
+    async def post(self) -> None:
+        self.finish(str(len(self.request.body)))
+
+
+class Waits(Base):
+    async def get(self) -> None:
+        await asyncio.sleep(0.4)
+        self.finish("waited")
 
 
 class Slow(Base):
@@ -173,6 +199,10 @@ views: dict[str, type[RequestHandler]] = {
     "/sse": Events,
     "/background": Background,
     "/own": Owns,
+    "/own500": Own500,
+    "/teapot": Teapot,
+    "/reads": Reads,
+    "/waits": Waits,
     "/slow": Slow,
     "/divide/([0-9]+)": Divide,
     "/ws-before": WsBefore,

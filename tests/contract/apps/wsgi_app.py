@@ -21,6 +21,8 @@ def routes(environ: Environ, start: Start) -> Iterable[bytes] | None:
     if path in failures.by_path:
         message = parse_qs(environ["QUERY_STRING"]).get("m", [""])[0]
         return failures.boom(message) if path == "/boom" else failures.by_path[path]()  # type: ignore[func-returns-value]
+    if path == "/handler":
+        raise Own
     plain = [("Content-Type", "text/plain"), *_cors(environ)]
     if path in ("/none", "/badtype"):
         start("200 OK", plain)
@@ -35,7 +37,7 @@ def routes(environ: Environ, start: Start) -> Iterable[bytes] | None:
         start("200 OK", [*plain, ("X-Name", "a\0b")])
         return [b"never"]
     if path == "/sets":
-        start("200 OK", [*plain, ("Cache-Control", "public, max-age=60"), ("ETag", '"1"'), ("Set-Cookie", "a=b")])
+        start("200 OK", [*plain, *failures.sets_headers.items(), ("Set-Cookie", "a=b")])
         return failures.broken_after(0)
     if path in ("/stream0", "/stream1"):
         start("200 OK", plain)
@@ -45,23 +47,23 @@ def routes(environ: Environ, start: Start) -> Iterable[bytes] | None:
         return failures.broken_after(1, b"data: 1\n\n")
     if path == "/background":
         start("200 OK", [*plain, ("Content-Length", "2")])
-        return _Closing()
+        return failures.Closing()
     if path == "/own":
         start("503 Service Unavailable", [("Content-Type", "text/plain"), ("Content-Length", "9")])
         return [b"own words"]
     if path == "/slow":
         start("200 OK", plain)
         return _slow()
+    if path == "/teapot":
+        more = [("X-Own", "1"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Content-Length", "15")]
+        start("418 I am a teapot", [*plain, *more])
+        return [b"short and stout"]
+    if path == "/reads":
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    if path == "/waits":
+        time.sleep(0.4)
     start("200 OK", [*plain, ("Content-Length", "2")])
     return [b"ok"]
-
-
-class _Closing:
-    def __iter__(self) -> Iterator[bytes]:
-        return iter([b"ok"])
-
-    def close(self) -> None:
-        raise ValueError("background")
 
 
 def _slow() -> Iterator[bytes]:
@@ -76,4 +78,21 @@ def _cors(environ: Environ) -> list[tuple[str, str]]:
     return [("Vary", "Origin")]
 
 
-application = guard.wsgi(routes)
+class Own(Exception):
+    pass
+
+
+def hooks(environ: Environ, start: Start) -> Iterable[bytes] | None:
+    """Middleware, as a bare application has it."""
+    if environ["PATH_INFO"] == "/mw":
+        failures.boom()
+    try:
+        body = routes(environ, start)
+    except Own:
+        raise RuntimeError("the error handler fails too") from None
+    if environ["PATH_INFO"] == "/mwafter":
+        failures.boom()
+    return body
+
+
+application = guard.wsgi(hooks)
