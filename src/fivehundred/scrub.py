@@ -50,6 +50,19 @@ def scrub(wire: dict[str, Json], extra_keys: Iterable[str] = ()) -> dict[str, Js
     return cleaned
 
 
+def scrub_frame(frame: dict[str, Json]) -> dict[str, Json]:
+    """One frame of an exception's stack, as ``scrub`` cleans it within its event."""
+    return _Walker(frozenset()).mapping(frame, _frame_depth)
+
+
+def scrub_variables(variables: dict[str, Json]) -> dict[str, Json]:
+    """The variables of such a frame."""
+    return _Walker(frozenset()).variables(variables, _frame_depth - 1)
+
+
+_frame_depth: Final = limits.json_depth_max - 5  # below exception, values, the exception, stacktrace, frames
+
+
 # They are identifiers that people search by: a card number's checksum in them would be chance.
 _unsearched: Final = frozenset({"event_id", "timestamp", "platform", "level", "type", "sdk", "modules"})
 
@@ -98,7 +111,7 @@ class _Walker:
             cleaned[safe_key] = _hidden(inner)
         else:
             cleaned[safe_key] = self.value(inner, depth - 1)
-            if safe_key == key and len(key) <= limits.text_remembered_chars_max:
+            if safe_key == key and key not in _special_keys and len(key) <= limits.text_remembered_chars_max:
                 if len(self.plain) >= limits.names_remembered_max:
                     self.plain.clear()
                 self.plain.add(key)
@@ -156,6 +169,7 @@ _plain_keys: set[str] = set()  # names that hold no secret, name none and need n
 
 
 _source_keys: Final = frozenset({"context_line", "pre_context", "post_context"})
+_special_keys: Final = _source_keys | {"vars", "cookies"}
 _form_like = _Lazy(r"[\w.%+\[\]-]{1,100}=[^\s]*\Z")
 
 
@@ -213,6 +227,13 @@ def is_secret_name(name: str) -> bool:
         if len(name) <= 200:
             _known[name] = found
     return found
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether what stands under this name is looked at like anything else."""
+    if name in _plain_keys:
+        return True
+    return name not in _special_keys and not is_secret_name(name) and scrub_text(name) == name
 
 
 def _decide(name: str) -> bool:
@@ -327,6 +348,7 @@ _hints: Final = (
     "glpat-", "xox", "SG.",
     "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "hooks.slack.com",
 )  # fmt: skip
+hints_with_digits: Final = tuple(hint for hint in _hints if any(c.isdigit() for c in hint))
 _lower_hints: Final = (
     "bearer", "basic ", "digest ", "pass", "pwd", "secret", "token", "api", "auth", "cookie", "session", "credential",
     "key", "cvv", "cvc", "ssn", "iban", "pin",

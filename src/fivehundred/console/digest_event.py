@@ -11,6 +11,7 @@ from fivehundred import limits
 from fivehundred.console import digest_frames
 from fivehundred.console.digest_groups import others
 from fivehundred.console.digest_items import Found, Unreadable, malformed
+from fivehundred.console.digest_pieces import Reader
 from fivehundred.console.store.base import Batch, Digested, Store, Tally
 from fivehundred.console.store.choices import Choices
 from fivehundred.console.store.filters import Sieve
@@ -164,6 +165,11 @@ def _whole(found: Found) -> tuple[Event, bytes]:
     """The typed event and its payload as it is kept: both scrubbed, of bounded size, by our clock."""
     if found.size > limits.kept_bytes_max:
         return _kept(_slim(found), found)
+    pieces = None if found.whole else _reader.read(found.payload)
+    if pieces is not None:
+        event = _typed(pieces.wire, found, is_clean=True)
+        pieces.put(event)
+        return event, pieces.payload(event)
     raw = found.read_strictly()
     if raw is not None:
         wire = scrub(raw)
@@ -173,6 +179,9 @@ def _whole(found: Found) -> tuple[Event, bytes]:
         except _unwritable:
             return _kept(wire, found)
     return _kept(scrub(found.read()), found)
+
+
+_reader: Final = Reader()  # of all projects: what it remembers holds for every event
 
 
 def _kept(wire: dict[str, Json], found: Found) -> tuple[Event, bytes]:
