@@ -14,7 +14,7 @@ from fivehundred.console.alerts import IncidentNews
 from fivehundred.console.store.alerts import Kind
 from fivehundred.console.store.base import FaultNews
 from fivehundred.console.store.database import Database
-from fivehundred.console.store.incidents import Incident, Incidents
+from fivehundred.console.store.incidents import Incident, Incidents, Known, Signal
 
 _new_s: Final = 3600.0  # a release is new, and a project young, for so long
 _keep_s: Final = incidents.window_s + 60.0
@@ -25,12 +25,12 @@ def follow(database: Database, news: Sequence[FaultNews]) -> list[IncidentNews]:
     if not news:
         return []
     desk = Incidents(database)
-    database.lock(["incidents"])  # two workers that see the same outage must not open it twice
     at = desk.record(news, keep_s=_keep_s)
-    known = desk.known(since=at - incidents.again_s)
-    signals = desk.signals(known, at=at, window_s=incidents.window_s, events_min=incidents.events_min)
+    known, signals = _seen(desk, at)
     if not known and not any(incidents.is_beyond_normal(signal) for signal in signals):
         return []
+    database.lock(["incidents"])  # two workers that see the same outage must not open it twice
+    known, signals = _seen(desk, at)  # with what the other one has written meanwhile
     projects = desk.surroundings([signal.project for signal in signals], at=at, new_s=_new_s)
     decided = incidents.decide(known, signals, projects, now=at)
     touched = [desk.open(opened, news) for opened in decided.opened]
@@ -42,6 +42,11 @@ def follow(database: Database, news: Sequence[FaultNews]) -> list[IncidentNews]:
     for incident in touched:
         desk.say(incident, sentence(desk, desk.incident(incident)))
     return [_news(desk, incident, "incident_opened") for incident in told]
+
+
+def _seen(desk: Incidents, at: float) -> tuple[list[Known], list[Signal]]:
+    known = desk.known(since=at - incidents.again_s)
+    return known, desk.signals(known, at=at, window_s=incidents.window_s, events_min=incidents.events_min)
 
 
 def settle(database: Database, *, now: float) -> None:

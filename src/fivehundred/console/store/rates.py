@@ -71,7 +71,7 @@ class Rates:
         """Inside the transaction of a batch."""
         if not reports:
             return
-        self._db.lock(["rates"])
+        self._db.lock({f"rates {report.project}" for report in reports})
         known = self._routes({report.project for report in reports})
         minutes: dict[tuple[str, int, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
         values: dict[tuple[str, int, str, str, str], int] = defaultdict(int)
