@@ -94,19 +94,15 @@ class _Client(Generic[Q, R, T]):
         built: Q = super().build_request(method, url, **options)  # type: ignore[misc]
         return built
 
-    def _built(self, method: str, url: Any, idempotent: bool | str, content: Any, options: dict[str, Any]) -> Q:
-        """Most requests have nothing that ``build_request`` above must see to."""
-        if idempotent or self._builds or content is not None or "files" in options:
-            return self.build_request(method, url, idempotent=idempotent, content=content, **options)
-        built: Q = super().build_request(method, url, **options)  # type: ignore[misc]
-        return built
-
     def _is_one_request(self, auth: Any, follow_redirects: Any) -> bool:
         """Then the transport alone bounds the call: nobody sends a second request for it."""
         me: Any = self
         if me.follow_redirects if follow_redirects is self._unset else follow_redirects:
             return False
-        return (auth is self._unset or auth is None) and me.auth is None and not any(me.event_hooks.values())
+        if (auth is not self._unset and auth is not None) or me.auth is not None:
+            return False
+        hooks = me.event_hooks
+        return not hooks["request"] and not hooks["response"]
 
 
 class BlockingClient(_Client[Q, R, T]):
@@ -126,7 +122,11 @@ class BlockingClient(_Client[Q, R, T]):
         **options: Any,
     ) -> R:
         """``idempotent``: see ``build_request``."""
-        request = self._built(method, url, idempotent, content, options)
+        request: Any
+        if idempotent or self._builds or content is not None or "files" in options:
+            request = self.build_request(method, url, idempotent=idempotent, content=content, **options)
+        else:
+            request = super(_Client, self).build_request(method, url, **options)  # type: ignore[misc]
         return self.send(
             request,
             auth=self._unset if auth is _unset else auth,
@@ -174,7 +174,11 @@ class AsyncClient(_Client[Q, R, T]):
         **options: Any,
     ) -> R:
         """``idempotent``: see ``build_request``."""
-        request = self._built(method, url, idempotent, content, options)
+        request: Any
+        if idempotent or self._builds or content is not None or "files" in options:
+            request = self.build_request(method, url, idempotent=idempotent, content=content, **options)
+        else:
+            request = super(_Client, self).build_request(method, url, **options)  # type: ignore[misc]
         return await self.send(
             request,
             auth=self._unset if auth is _unset else auth,

@@ -20,7 +20,7 @@ from fivehundred.client.course import Course, outcome_beneath
 from fivehundred.client.exchange import exchange, exchange_async
 from fivehundred.client.hooks import Hook
 from fivehundred.client.httpx_bodies import sendable_key
-from fivehundred.client.httpx_sockets import attempt_key, make_punctual
+from fivehundred.client.httpx_sockets import make_punctual, unsent_attempt
 from fivehundred.client.keys import key_header
 from fivehundred.client.origin import Origin, origin
 from fivehundred.client.policy import Outcome, Policy, idempotent_methods
@@ -69,21 +69,16 @@ class Way:
         self._short = self.punctual and self.policy.attempts_max > 1 and self.policy.attempt_s == limits.attempt_s
 
     def _origin_on_short_way(self, request: Any, began: float, ends: float) -> Origin | None:
-        """The origin of a call that can go the short way. Its request is made ready."""
+        """The origin of a call that can go the short way."""
         if ends - began < limits.attempt_s or not switches.usual:
             return None
-        extensions = request.extensions
-        timeout = extensions.get("timeout") or _no_timeout
+        timeout = request.extensions.get("timeout") or _no_timeout
         # the sockets bound all others
         read_s, pool_s = timeout.get("read"), timeout.get("pool")
         if read_s is None or read_s > limits.attempt_s or pool_s is None or pool_s > limits.attempt_s:
             return None
         found = _origin_of(request.url)
-        if found.breaker.open_until is not None:
-            return None
-        if request.method in idempotent_methods or key_header in request.headers:
-            extensions[attempt_key] = b"1"
-        return found
+        return found if found.breaker.open_until is None else None
 
 
 class BlockingWay(Way):
@@ -97,6 +92,7 @@ class BlockingWay(Way):
             return exchange(call.course(), call, self.raises)
         status: int | None = None
         token = until.set(began + limits.attempt_s)
+        unsent = unsent_attempt.set([b"1"] if _is_repeatable(request) else [])
         try:
             response = self.inner.handle_request(request)
             status = response.status_code
@@ -111,6 +107,7 @@ class BlockingWay(Way):
             call = BlockingCall(self, request, First(error=error, status=status))
         finally:
             until.reset(token)
+            unsent_attempt.reset(unsent)
         return exchange(call.course(began), call, self.raises)
 
 
@@ -125,6 +122,7 @@ class AsyncWay(Way):
             return await exchange_async(call.course(), call, self.raises)
         status: int | None = None
         token = until.set(began + limits.attempt_s)
+        unsent = unsent_attempt.set([b"1"] if _is_repeatable(request) else [])
         try:
             response = await self.inner.handle_async_request(request)
             status = response.status_code
@@ -139,6 +137,7 @@ class AsyncWay(Way):
             call = AsyncCall(self, request, First(error=error, status=status))
         finally:
             until.reset(token)
+            unsent_attempt.reset(unsent)
         return await exchange_async(call.course(began), call, self.raises)
 
 
@@ -194,9 +193,7 @@ class Call:
         """Headers and time-outs of the next attempt; how long it may take."""
         self.status, self.body, self.body_whole = None, b"", True
         seconds = course.attempt_s
-        if course.retries and self.way.punctual:
-            self.extensions[attempt_key] = b"%d" % course.number
-        elif course.retries:
+        if course.retries and not self.way.punctual:
             self.request.headers[attempt_header] = str(course.number)
         if seconds != limits.attempt_s and switches.active:
             self.request.headers[deadline_header] = str(int(seconds * 1000))
@@ -206,6 +203,10 @@ class Call:
                 self.request.extensions = {**self.extensions, "timeout": timeout}
                 break
         return seconds
+
+    def unsent(self, course: Course) -> list[bytes]:
+        """What the sockets have to add to the head of the request."""
+        return [b"%d" % course.number] if course.retries and self.way.punctual else []
 
     def failed_status(self, response: Any) -> bool:
         self.status = status = int(response.status_code)
@@ -265,6 +266,7 @@ class BlockingCall(Call):
     def send(self, course: Course) -> Any:
         self.prepare(course)
         token = until.set(course.attempt_ends)
+        unsent = unsent_attempt.set(self.unsent(course))
         try:
             response = self.made() or self.inner.handle_request(self.request)
             if self.failed_status(response):
@@ -275,6 +277,7 @@ class BlockingCall(Call):
                 self._read_whole(response, course)
         finally:
             until.reset(token)
+            unsent_attempt.reset(unsent)
         return response
 
     def _read_whole(self, response: Any, course: Course) -> None:
@@ -307,6 +310,7 @@ class AsyncCall(Call):
     async def send(self, course: Course) -> Any:
         self.prepare(course)
         token = until.set(course.attempt_ends)
+        unsent = unsent_attempt.set(self.unsent(course))
         try:
             async with self._timeout(course.attempt_ends):
                 response = self.made() or await self.inner.handle_async_request(self.request)
@@ -319,6 +323,7 @@ class AsyncCall(Call):
                     await read_whole_async(response, course.began)
         finally:
             until.reset(token)
+            unsent_attempt.reset(unsent)
         return response
 
     def _timeout(self, ends: float) -> Any:
@@ -362,6 +367,10 @@ async def read_whole_async(response: Any, began: float) -> None:
         await response.aclose()
         raise
     response.elapsed = timedelta(seconds=monotonic() - began)
+
+
+def _is_repeatable(request: Any) -> bool:
+    return request.method in idempotent_methods or key_header in request.headers
 
 
 def _origin_of(url: Any) -> Origin:
