@@ -1,4 +1,4 @@
-"""The short way from socket to spool: it takes only what can be read in one way, and answers as the long way does."""
+"""The short way from socket to spool, in a real Console: it answers as the long way does and keeps the order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.console.running import RunningConsole, an_event
-
-from fivehundred.console.protocol import simple
 
 
 @pytest.fixture(scope="module")
@@ -81,37 +77,6 @@ def test_a_connection_that_falls_silent_after_an_answer_serves_pages_as_well(con
     answers = ask(console, request(console, event_id), page, answers=3)
     assert [a.split(b" ", 2)[1] for a in answers] == [b"200", b"200"]
     assert answers[1].endswith(b"ok\n")
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: +2",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length : 2",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\n Content-Length: 2",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\nContent-Length: 2",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nContent-Length: 2",
-        b"POST /api/1/envelope/ HTTP/1.0\r\nHost: x\r\nContent-Length: 2",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue",
-        b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close",
-        b"POST /api/1%2f/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2",
-        b"POST  /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2",
-    ],
-)
-def test_a_head_that_leaves_something_to_interpret_goes_the_long_way(head: bytes) -> None:
-    plain = b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-    assert simple(plain, None) is not None
-    assert simple(head + b"\r\n\r\n{}", None) is None
-
-
-@given(st.binary(max_size=400))
-def test_whatever_bytes_come_the_short_way_reads_them_or_leaves_them(data: bytes) -> None:
-    for head in (b"", b"POST /api/1/envelope/ HTTP/1.1\r\n", b"POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\n"):
-        found = simple(head + data, None)
-        assert found is None or found.body == b"" or (head + data).endswith(found.body)
 
 
 def test_what_is_wrong_is_refused_as_on_the_long_way(console: RunningConsole) -> None:

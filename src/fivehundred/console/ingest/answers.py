@@ -1,4 +1,4 @@
-"""What the ingest answers, as ready-made ASGI messages. Every answer can be read by a browser of any origin."""
+"""What the ingest answers: status, headers, body. Every answer can be read by a browser of any origin."""
 
 from __future__ import annotations
 
@@ -26,14 +26,21 @@ _PROTOBUF: Final = "application/x-protobuf"
 
 
 class Answer:
-    """One answer: built once, sent many times."""
+    """One answer: built once, sent many times. ``lines`` are its headers as they go over the wire."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "lines", "status")
 
     def __init__(self, status: int, headers: list[Header], body: bytes = b"") -> None:
         self.status = status
-        self.headers = [*headers, (b"content-length", b"%d" % len(body))]
+        self.headers = headers if status == 204 else [*headers, (b"content-length", b"%d" % len(body))]
+        self.lines = b"".join(b"%s: %s\r\n" % header for header in self.headers)
         self.body = body
+
+    def with_body(self, body: bytes) -> Answer:
+        """The same with another body of the same length."""
+        same = Answer.__new__(Answer)
+        same.status, same.headers, same.lines, same.body = self.status, self.headers, self.lines, body
+        return same
 
 
 _RATES: Final[Header] = (b"x-fivehundred-rates", b"1")  # a Guard may send its counts of requests here
@@ -43,29 +50,25 @@ _PIXEL: Final = Answer(200, [(b"content-type", b"image/gif"), (b"cache-control",
 _KEPT_NAMELESS: Final = Answer(200, [_JSON, *_CORS, _DROPPED, _RATES], b"{}")
 
 
-def kept(event_id: str) -> tuple[int, list[Header], bytes]:
+def kept(event_id: str) -> Answer:
     """200 with the id, or ``{}`` for what has none (sessions, check-ins, client reports)."""
-    if event_id:
-        return 200, _KEPT.headers, b'{"id":"%s"}' % event_id.encode()
-    return 200, _KEPT_NAMELESS.headers, _KEPT_NAMELESS.body
+    return _KEPT.with_body(b'{"id":"%s"}' % event_id.encode()) if event_id else _KEPT_NAMELESS
 
 
-def kept_at(door: Door, event_id: str, content_type: str, unreadable: int = 0) -> tuple[int, list[Header], bytes]:
+def kept_at(door: Door, event_id: str, content_type: str, unreadable: int = 0) -> Answer:
     """The form of success that the clients of each door expect. ``unreadable``: records that are told as rejected."""
     if door in ("envelope", "store"):
         return kept(event_id)
     if door == "check_in":
-        answer = Answer(202, list(_CORS))
-    elif door in ("otlp_logs", "otlp_traces"):
-        answer = _exported(door, otlp.is_json(content_type), unreadable)
-    else:
-        answer = Answer(200, list(_CORS))
-    return answer.status, answer.headers, answer.body
+        return Answer(202, list(_CORS))
+    if door in ("otlp_logs", "otlp_traces"):
+        return _exported(door, otlp.is_json(content_type), unreadable)
+    return Answer(200, list(_CORS))
 
 
-def pixel() -> tuple[int, list[Header], bytes]:
+def pixel() -> Answer:
     """For events sent as the address of an image: one transparent GIF of 1x1."""
-    return 200, _PIXEL.headers, _PIXEL.body
+    return _PIXEL
 
 
 def _exported(door: Door, is_json: bool, unreadable: int) -> Answer:
@@ -80,7 +83,7 @@ def _exported(door: Door, is_json: bool, unreadable: int) -> Answer:
     return Answer(200, [(b"content-type", _PROTOBUF.encode()), *_CORS], body)
 
 
-def refused(e: Refused, door: Door | None, content_type: str) -> tuple[int, list[Header], bytes]:
+def refused(e: Refused, door: Door | None, content_type: str) -> Answer:
     """JSON ``{"detail", "causes"}`` and the same sentence in X-Sentry-Error, which SDKs show in their debug logs."""
     line = e.detail.encode("ascii", "replace").replace(b"\n", b" ").replace(b"\r", b" ")[:199]
     headers: list[Header] = [*_CORS, (b"x-sentry-error", line), *e.headers]
@@ -88,14 +91,12 @@ def refused(e: Refused, door: Door | None, content_type: str) -> tuple[int, list
         headers.append((b"connection", b"close"))
     if door in ("otlp_logs", "otlp_traces"):
         kind, body = _rpc_status(e, content_type)
-        answer = Answer(e.status, [(b"content-type", kind), *headers], body)
-    else:
-        body = json.dumps({"detail": e.detail, "causes": list(e.causes)}).encode()
-        answer = Answer(e.status, [_JSON, *headers], body)
-    return answer.status, answer.headers, answer.body
+        return Answer(e.status, [(b"content-type", kind), *headers], body)
+    body = json.dumps({"detail": e.detail, "causes": list(e.causes)}).encode()
+    return Answer(e.status, [_JSON, *headers], body)
 
 
-def preflight(allow: bytes) -> tuple[int, list[Header], bytes]:
+def preflight(allow: bytes) -> Answer:
     headers = [
         *_CORS,
         (b"access-control-allow-methods", allow),
@@ -103,13 +104,12 @@ def preflight(allow: bytes) -> tuple[int, list[Header], bytes]:
         (b"access-control-max-age", b"3600"),
         (b"allow", allow),
     ]
-    return 204, headers, b""
+    return Answer(204, headers)
 
 
-def not_permitted(e: Refused) -> tuple[int, list[Header], bytes]:
+def not_permitted(e: Refused) -> Answer:
     """A preflight that is refused: without the header that a browser looks for."""
-    answer = Answer(e.status, [_JSON], json.dumps({"detail": e.detail, "causes": []}).encode())
-    return answer.status, answer.headers, answer.body
+    return Answer(e.status, [_JSON], json.dumps({"detail": e.detail, "causes": []}).encode())
 
 
 def _rpc_status(e: Refused, content_type: str) -> tuple[bytes, bytes]:

@@ -6,8 +6,6 @@ here. Attributes are not read: that is the digest's work.
 
 from __future__ import annotations
 
-import asyncio
-
 from fivehundred import limits
 from fivehundred.console import otlp
 from fivehundred.console.inflate import InflateError, TooLarge, inflate
@@ -21,14 +19,8 @@ def check_content_type(content_type: str) -> None:
         raise Refused(415, detail, "content_type")
 
 
-async def unreadable(body: bytes, encoding: str, content_type: str, signal: otlp.Signal) -> int:
+def unreadable(body: bytes, encoding: str, content_type: str, signal: otlp.Signal) -> int:
     """How many records cannot be read, the others being fine. Raises Refused."""
-    if len(body) > limits.inflate_check_bytes or encoding != "identity":
-        return await asyncio.to_thread(_unreadable, body, encoding, content_type, signal)
-    return _unreadable(body, encoding, content_type, signal)
-
-
-def _unreadable(body: bytes, encoding: str, content_type: str, signal: otlp.Signal) -> int:
     try:
         groups = otlp.groups(inflate(body, encoding, limits.otlp_inflated_bytes_max), content_type, signal)
     except (TooLarge, otlp.TooMany) as e:

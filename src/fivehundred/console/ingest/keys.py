@@ -68,7 +68,10 @@ class KeyBook:
 
     def knows(self, project: str, key: str) -> bool:
         """At once, and only when what is known is fresh; False means: ask ``is_known``."""
-        return time.monotonic() - self._loaded_at <= _KNOWN_S and self._match(project, key)
+        age = time.monotonic() - self._loaded_at
+        if _KNOWN_S / 2 < age <= _KNOWN_S and self._loading is None:
+            self._loading = asyncio.create_task(self._reload(0))  # in time: no sender is to wait for it
+        return age <= _KNOWN_S and self._match(project, key)
 
     def has_project(self, project: str) -> bool:
         return project in self._keys

@@ -6,7 +6,6 @@ and a body that is no event is refused before it is acknowledged.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -27,7 +26,7 @@ _PARTS_MAX: Final = 100
 _HEAD_BYTES_MAX: Final = 1024
 
 
-async def event_of(body: bytes, encoding: str, content_type: str, query: bytes) -> tuple[bytes, str]:
+def event_of(body: bytes, encoding: str, content_type: str, query: bytes) -> tuple[bytes, str]:
     """(the event as sent, its Content-Encoding), out of the form or the address that it came in. Raises Refused."""
     if query:
         found = next((v for k, v in parse_qsl(query.decode("latin-1")) if k == "sentry_data"), "")
@@ -35,8 +34,6 @@ async def event_of(body: bytes, encoding: str, content_type: str, query: bytes) 
     is_form = content_type.startswith("application/x-www-form-urlencoded")
     if not is_form and not content_type.startswith("multipart/form-data"):
         return body, encoding
-    if len(body) > limits.inflate_check_bytes:
-        return await asyncio.to_thread(_out_of_form, body, encoding, is_form)
     return _out_of_form(body, encoding, is_form)
 
 
@@ -67,16 +64,10 @@ def _multipart_field(body: bytes) -> bytes | None:
     return None
 
 
-async def event_id(body: bytes, encoding: str) -> str:
+def event_id(body: bytes, encoding: str) -> str:
     """The id that the event carries, or a new one. Raises Refused."""
     if not body:
         raise Refused(400, "the body is empty; /store/ takes one event as JSON", "malformed")
-    if len(body) > limits.inflate_check_bytes:
-        return await asyncio.to_thread(_event_id, body, encoding)
-    return _event_id(body, encoding)
-
-
-def _event_id(body: bytes, encoding: str) -> str:
     bytes_max = limits.store_inflated_bytes_max
     try:
         data = inflate(body, encoding, bytes_max)
