@@ -46,7 +46,7 @@ def test_every_method_is_answered_alike(pair: Pair, method: str) -> None:
 @point(2)
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PROPFIND", "X-OWN"])
 def test_a_method_that_nobody_expects_is_no_failure_of_another_kind(pair: Pair, method: str) -> None:
-    reply = pair.ask(method, "/boom")
+    reply = pair.ask(method, "/key")
     assert reply.whole
     assert reply.status in (200, 204, 400, 404, 405, 500, 501), reply.raw
     if reply.status >= 500:
@@ -64,7 +64,7 @@ def test_a_failing_hook_before_the_handler_is_answered(pair: Pair) -> None:
 @point(4)
 def test_a_failure_on_the_way_out_is_answered(pair: Pair) -> None:
     assert complete(pair.get("/mwafter"))
-    assert pair.get("/mwafter").shape == pair.get("/boom").shape
+    assert pair.alike(pair.get("/mwafter"), pair.get("/boom"))
 
 
 @point(5)
@@ -378,8 +378,8 @@ def test_no_reply_tells_a_version(pair: Pair, path: str) -> None:
 def test_different_bugs_are_answered_alike(pair: Pair) -> None:
     paths = ["/boom", "/key", "/recursion", "/unicode", "/group", "/sysexit", "/badjson", "/badtype", "/oserror"]
     paths += ["/cancel", "/genexit", "/badstr", "/huge", "/crlf", "/badheader", "/nul", "/sets", "/stream0"]
-    shapes = {path: repr(pair.get(path, problem).shape) for path in paths}
-    assert len(set(shapes.values())) == 1, shapes
+    first, *others = [pair.get(path, problem) for path in paths]
+    assert all(pair.alike(first, other) for other in others)
 
 
 @point(32)

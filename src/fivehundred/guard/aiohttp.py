@@ -15,7 +15,15 @@ from aiohttp import web
 from fivehundred import limits
 from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import cancelled
-from fivehundred.guard.outgoing import check, client_gone, ends_process, granted, has_reference, referenced
+from fivehundred.guard.outgoing import (
+    check,
+    client_gone,
+    ends_process,
+    error_event,
+    granted,
+    has_reference,
+    referenced,
+)
 from fivehundred.guard.request import RequestParts
 from fivehundred.guard.websocket import close_code
 from fivehundred.problem import Answer, Headers, reference_header
@@ -47,6 +55,20 @@ def install(guard: Guard, app: web.Application) -> web.Application:
 
 async def _begins(request: web.Request, response: web.StreamResponse) -> None:
     request[_begun_key] = response
+    if response.content_type == "text/event-stream":
+        _watch_events(request, response)
+
+
+def _watch_events(request: web.Request, response: web.StreamResponse) -> None:
+    """Whether the last chunk ended an event, so that an event may follow it."""
+    write, request[_ended_key] = response.write, True
+
+    async def noted(data: bytes | bytearray | memoryview) -> None:
+        await write(data)
+        if data:
+            request[_ended_key] = bytes(data).endswith((b"\n\n", b"\r\n\r\n"))
+
+    response.__dict__["write"] = noted
 
 
 async def _answered(guard: Guard, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -120,10 +142,15 @@ def _begun(request: web.Request) -> bool:
 
 
 async def _broken(guard: Guard, request: web.Request, exc: BaseException) -> web.StreamResponse:
-    response = request.get(_begun_key)
+    response: web.StreamResponse | None = request.get(_begun_key)
     if isinstance(response, web.WebSocketResponse):
         return await _closed(guard, request, response, exc)
-    guard.report(exc, _parts(request), status=response.status if response is not None else None)
+    reference = guard.report(exc, _parts(request), status=response.status if response is not None else None)
+    if response is not None and response._eof_sent:
+        return response  # it is whole
+    if response is not None and request.get(_ended_key):
+        with contextlib.suppress(ConnectionResetError):
+            await response.write(error_event(reference))
     if request.transport is not None:
         request.transport.close()  # what is written goes out, the end of the body does not
     gone = ConnectionResetError("the response broke after its first byte; the failure is reported")
@@ -158,4 +185,5 @@ def _parts(request: web.Request) -> RequestParts:
 
 
 _begun_key = "fivehundred.response"
+_ended_key = "fivehundred.ended"  # of a stream of events
 _server = "aiohttp"  # as it is by default, without the versions

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import Any, NamedTuple
 
+from fivehundred.guard.outgoing import merged
+
 
 def known(scope: MutableMapping[str, Any]) -> bool:
     """Whether the application that the request had reached has CORS middleware that can be asked."""
@@ -20,9 +22,39 @@ def around(answer: Callable[..., Any], scope: MutableMapping[str, Any]) -> Calla
     """``answer`` (an ASGI application) within the CORS middleware of the application that the request had reached."""
     if scope.get("method") == "OPTIONS" and b"access-control-request-method" in dict(scope.get("headers", ())):
         return answer  # the middleware would answer the preflight in our place
+    varies: list[bytes] = []
+    through = _telling(answer, varies)
     for entry in reversed(_middleware(scope)):
-        answer = entry.cls(answer, *entry.args, **entry.kwargs)
-    return answer
+        through = entry.cls(through, *entry.args, **entry.kwargs)
+
+    async def whole(scope: Any, receive: Any, send: Any) -> None:
+        async def last(message: Any) -> None:
+            if message["type"] == "http.response.start":  # Litestar's puts its own Vary in the place of what is there
+                message = {**message, "headers": _varying(list(message["headers"]), varies)}
+            await send(message)
+
+        await through(scope, receive, last)
+
+    return whole
+
+
+def _varying(headers: list[tuple[bytes, bytes]], varies: list[bytes]) -> list[tuple[bytes, bytes]]:
+    listed = [v.decode("latin-1") for k, v in headers if k == b"vary"]
+    wanted = b", ".join(varies).decode("latin-1")
+    together = merged(", ".join(listed), *(name.strip() for name in wanted.split(",") if name.strip()))
+    return [*(h for h in headers if h[0] != b"vary"), (b"vary", together.encode("latin-1"))]
+
+
+def _telling(answer: Callable[..., Any], varies: list[bytes]) -> Callable[..., Any]:
+    async def telling(scope: Any, receive: Any, send: Any) -> None:
+        async def note(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                varies.extend(v for k, v in message["headers"] if k == b"vary")
+            await send(message)
+
+        await answer(scope, receive, note)
+
+    return telling
 
 
 def _middleware(scope: MutableMapping[str, Any]) -> list[Any]:

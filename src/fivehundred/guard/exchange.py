@@ -18,6 +18,7 @@ from fivehundred.guard.flight import Flight
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
+    IllegalHeader,
     Stopped,
     are_usual,
     check_raw,
@@ -178,7 +179,11 @@ class Exchange(Flight):
 
     async def _begin(self, message: Message) -> None:
         """A start with headers that were not seen before, of a 5xx, of events, after another, after a failure."""
-        events = check_raw(message.get("headers", ())).find(b"text/event-stream") >= 0
+        try:
+            events = check_raw(message.get("headers", ())).find(b"text/event-stream") >= 0
+        except IllegalHeader:
+            self.start, self.plain = {**message, "status": 500}, False  # for what it grants; nothing else of it leaves
+            raise
         if self.sent:
             raise BrokenPromise("the application started a second response")
         self.start, self.held, self.plain = message, None, False

@@ -147,7 +147,7 @@ def error_event(reference: str) -> bytes:
 # ---- exceptions ----------------------------------------------------------------------------------
 
 # What frameworks and servers raise into an application whose client is gone: nobody is there to be answered
-_GONE: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "RequestAborted", "NoMoreData"})
+_GONE: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "RequestAborted", "RequestCancelled", "NoMoreData"})
 
 
 def client_gone(exc: BaseException) -> bool:

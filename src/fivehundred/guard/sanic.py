@@ -9,6 +9,7 @@ when a worker starts: ``sys.exit()`` and GeneratorExit would pass Sanic by and e
 from __future__ import annotations
 
 import functools
+import logging
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from fivehundred.guard.outgoing import (
     check,
     client_gone,
     ends_process,
+    error_event,
     granted,
     has_reference,
     referenced,
@@ -40,15 +42,23 @@ if TYPE_CHECKING:
 def install(guard: Guard, app: Any) -> Any:
     """Guards ``app`` in place and gives it back."""
     duplicates.watch(*duplicates.servers)
+    logging.getLogger("sanic.root").addFilter(_told_already)
     app.error_handler = Handler(guard, app.error_handler)
 
     @app.signal("http.lifecycle.exception")
     async def saw(request: Request, exception: BaseException, **_: Any) -> None:
-        _late(guard, request, exception)
+        await _late(guard, request, exception)
 
     @app.signal("http.lifecycle.response")
     async def leaves(request: Request, response: HTTPResponse, **_: Any) -> None:
         _leaves(guard, request, response)
+
+    watched = _streamed(guard)
+
+    @app.on_response
+    async def begins(request: Request, response: Any) -> None:
+        if type(response) is HTTPResponse and not response.body:  # the handler will send it piece by piece
+            response.__class__ = watched
 
     @app.before_server_start
     async def wrap(app: Sanic[Any, Any], *_: Any) -> None:
@@ -59,6 +69,11 @@ def install(guard: Guard, app: Any) -> Any:
             route.handler = (_socket if own else _contained)(guard, route.handler)
 
     return app
+
+
+def _told_already(record: logging.LogRecord) -> bool:
+    """Sanic's second record of what failed when bytes were out; the exception's text stands in it as it is."""
+    return not str(record.msg).startswith("The error response will not be sent to the client for the following")
 
 
 class Handler(ErrorHandler):
@@ -90,6 +105,7 @@ class Handler(ErrorHandler):
     def _answer(self, request: Request, exc: BaseException) -> HTTPResponse:
         duplicates.mark(exc)
         answer = self.guard.handle(exc, _parts(request))
+        request._response_middleware_started = False  # a response that was not begun has used it up: CORS is kept
         headers = {k: v for k, v in answer.headers if k != "Content-Length"}
         return HTTPResponse(answer.body, answer.status, headers, headers["Content-Type"])
 
@@ -165,9 +181,9 @@ def _noted(middleware: Any) -> Any:
             found = middleware(request, response)
             return await found if isawaitable(found) else found
         except Exception as exc:
+            duplicates.mark(exc)
             if not hasattr(request.ctx, "fivehundred_out"):  # once: it may fail for our answer too
                 request.ctx.fivehundred_out = exc
-                duplicates.mark(exc)
             raise
 
     return noted
@@ -193,14 +209,39 @@ def _leaves(guard: Guard, request: Request, response: HTTPResponse) -> None:
         response.headers[name] = value
 
 
-def _late(guard: Guard, request: Request, exc: BaseException) -> None:
+def _streamed(guard: Guard) -> type[HTTPResponse]:
+    """A response that a handler sends itself: looked at before its first byte, where a failure can be answered yet."""
+
+    class Streamed(HTTPResponse):
+        __slots__ = ()
+
+        async def send(self, data: Any = None, end_stream: bool | None = None) -> None:
+            request = getattr(self.stream, "request", None)
+            if request is not None and getattr(self.stream, "stage", None) is Stage.HANDLER:
+                _leaves(guard, request, self)
+            await super().send(data, end_stream)
+            if data and request is not None:
+                last = data.encode() if isinstance(data, str) else bytes(data)
+                request.ctx.fivehundred_ended = last.endswith((b"\n\n", b"\r\n\r\n"))
+
+    return Streamed
+
+
+async def _late(guard: Guard, request: Request, exc: BaseException) -> None:
     """A failure after the response began: reported, and the connection broken, so that the client can tell."""
-    stream = request.stream
+    stream: Any = request.stream
     if stream is None or getattr(stream, "stage", None) is Stage.HANDLER:
         return
     duplicates.mark(exc)
+    response = stream.response
+    reference = ""
     if not client_gone(exc):
-        guard.report(exc, _parts(request), status=None)
+        reference = guard.report(exc, _parts(request), status=getattr(response, "status", None))
+    if getattr(stream, "stage", None) is not Stage.RESPONSE:
+        return  # the response is whole
+    events = str(getattr(response, "content_type", "")).startswith("text/event-stream")
+    if reference and events and getattr(request.ctx, "fivehundred_ended", True):
+        await stream.send(error_event(reference), end_stream=False)
     transport = getattr(getattr(stream, "protocol", None), "transport", None)
     if transport is not None:
         transport.close()

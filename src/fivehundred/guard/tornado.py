@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketHandler
 from fivehundred import limits
 from fivehundred.guard import deadline, duplicates
 from fivehundred.guard.exchange import cancelled
-from fivehundred.guard.outgoing import check, ends_process, exposed, granted, has_reference, referenced
+from fivehundred.guard.outgoing import check, ends_process, error_event, exposed, granted, has_reference, referenced
 from fivehundred.guard.request import RequestParts
 from fivehundred.guard.websocket import close_code
 from fivehundred.problem import Headers, reason, reference_header
@@ -47,6 +47,7 @@ class Guarded(RequestHandler):
     _guard: Guard
     _route: str
     _own: type[RequestHandler]
+    _ended = False  # the last chunk of a stream of events ended one, so another may follow
     _failure: BaseException | None = None  # what a ``write_error`` of the application's own is about
 
     async def _execute(self, *args: Any, **kwargs: Any) -> None:
@@ -137,8 +138,17 @@ class Guarded(RequestHandler):
         reference = self._guard.report(self._failure, self._parts(), status=self.get_status())
         return [(reference_header, reference)]
 
+    def flush(self, include_footers: bool = False) -> Any:
+        if self._write_buffer and str(self._headers.get("Content-Type", "")).startswith("text/event-stream"):
+            self._ended = self._write_buffer[-1].endswith((b"\n\n", b"\r\n\r\n"))
+        return super().flush(include_footers)
+
     def _break(self, exc: BaseException) -> None:
-        self._guard.report(exc, self._parts(), status=self.get_status())
+        reference = self._guard.report(exc, self._parts(), status=self.get_status())
+        self._write_buffer.clear()
+        if self._ended:
+            self.write(error_event(reference))
+            super().flush()
         self._finished = True
         self.on_finish()
         stream = getattr(self.request.connection, "stream", None)

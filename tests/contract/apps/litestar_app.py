@@ -186,7 +186,8 @@ methods: Any = ["GET", "HEAD", "POST", "PUT", "PATCH"]
 
 def _routes(path: str, view: Any) -> list[Any]:
     view.__annotations__ = {"request": Request, "return": Any}
-    found = [route(path, http_method=methods, status_code=200, media_type="text/plain")(view)]
+    kind = "text/event-stream" if path == "/sse" else "text/plain"
+    found = [route(path, http_method=methods, status_code=200, media_type=kind)(view)]
     if path == "/boom":
 
         async def delete(request: Any) -> Any:
