@@ -119,7 +119,9 @@ def _users(desk: People, args: argparse.Namespace) -> Any:
         desk.disable(person.id, now=now)
     else:
         desk.enable(person.id)
-    desk.audit("command line", args.act + (f" {args.role}" if args.role else ""), person.shown, now=now)
+    said = {"password": "set the password of", "disable": "disabled the account of", "role": "changed the role of"}
+    about = f"{person.shown} from {person.role} to {args.role}" if args.act == "role" else person.shown
+    desk.audit("the command line", said.get(args.act, "enabled the account of"), about, now=now)
     return {"users": [_user(desk.person(person.id))]}
 
 
@@ -133,7 +135,7 @@ def _add(desk: People, args: argparse.Namespace) -> Any:
         raise Failed(f"there is somebody called {args.name} already")
     password = "" if args.invite else _password(args)
     person = desk.add(args.name, role, password=password, now=now)
-    desk.audit("command line", f"added as {role}", args.name, now=now)
+    desk.audit("the command line", "added", f"{args.name} as {role}", now=now)
     found: dict[str, Any] = {"users": [_user(desk.person(person))]}
     return found | ({"invite": _invite(desk, person, args.public_url)} if args.invite else {})
 
@@ -192,13 +194,13 @@ def _tokens(desk: People, args: argparse.Namespace) -> Any:
             person.id, args.label, secret.digest(value), value[:10], scope=args.scope, project=args.project,
             expires_at=ends, now=now,
         )  # fmt: skip
-        desk.audit("command line", "made a token", f"{args.label} for {person.shown}", now=now)
+        desk.audit("the command line", "made a token", f"{args.label} for {person.shown}", now=now)
         return {"token": value, "scope": args.scope, "project": args.project, "expires_at": ends}
     if args.act == "revoke":
         if not args.name.isdecimal():
             raise Failed("give the ID of a token, as `fivehundred tokens` lists them")
         gone = desk.revoke_token(int(args.name))
-        desk.audit("command line", "revoked a token", gone.name, now=time.time())
+        desk.audit("the command line", "revoked a token", gone.name, now=time.time())
     rows = [
         {"id": t.id, "name": t.name, "begins": t.prefix, "account": names.get(t.person, ""), "scope": t.scope,
          "project": t.project, "used_at": t.used_at, "expires_at": t.expires_at}

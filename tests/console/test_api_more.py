@@ -111,5 +111,5 @@ def test_people_and_teams_are_made_over_the_api(face: Face) -> None:
     )
     assert ask(face, "DELETE", f"/teams/{team}") == {"changed": 1}
     assert [r["what"] for r in ask(face, "GET", "/audit")["rows"]] == [
-        "removed the team", "made the team", "added as owner",
+        "removed the team", "made the team", "added",
     ]  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from tests.console.store.conftest import *  # noqa: F403 - the stores under test
 
 from fivehundred.console.store.base import NotFound, Store
-from fivehundred.console.store.people import LastOwner, NameTaken, People, session_idle_s_max, session_s_max
+from fivehundred.console.store.people import LastOwner, NameTaken, People, TeamRole, session_idle_s_max, session_s_max
 
 now = 1_790_000_000.0
 
@@ -88,14 +88,25 @@ def test_a_token_ends_with_its_time_or_its_revocation(desk: People) -> None:
 def test_projects_are_kept_from_others_once_a_team_has_one(desk: People) -> None:
     bob = desk.add("bob", "member", now=now)
     team = desk.add_team("shop")
-    assert desk.visible_to(bob) is None
+    assert desk.team_roles_of(bob) is None
     desk.set_team(team, [], ["1"])
-    assert desk.visible_to(bob) == frozenset()
+    assert desk.team_roles_of(bob) == {}
     desk.set_team(team, [bob, bob], ["1", "3"])
-    assert desk.visible_to(bob) == frozenset({"1", "3"})
+    assert desk.team_roles_of(bob) == {"1": [""], "3": [""]}
     assert desk.teams_of(bob) == ("shop",)
     desk.remove_team(team)
-    assert desk.visible_to(bob) is None
+    assert desk.team_roles_of(bob) is None
+
+
+def test_a_role_in_a_team_is_kept_with_the_member(desk: People) -> None:
+    bob, eve = desk.add("bob", "viewer", now=now), desk.add("eve", "member", now=now)
+    team, other = desk.add_team("shop"), desk.add_team("money")
+    desk.set_team(team, [bob, eve], ["1"], [TeamRole(bob, "admin")])
+    desk.set_team(other, [bob], ["1", "2"])
+    assert desk.team_roles_of(bob) == {"1": ["admin", ""], "2": [""]}
+    assert next(t for t in desk.teams() if t.id == team).role(bob) == "admin"
+    desk.set_team(team, [bob, eve], ["1"])
+    assert desk.team_roles_of(bob) == {"1": ["", ""], "2": [""]}
 
 
 def test_a_code_is_used_once_by_two_sign_ins_at_the_same_moment(desk: People) -> None:

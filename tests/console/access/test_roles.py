@@ -6,7 +6,18 @@ import pytest
 
 from fivehundred.console.access.identity import Identity, nobody, somebody_here
 from fivehundred.console.access.needs import needed
-from fivehundred.console.access.roles import Need, Role, may, may_grant, needs, roles
+from fivehundred.console.access.roles import (
+    Need,
+    Role,
+    covers,
+    highest,
+    in_team,
+    may,
+    may_grant,
+    needs,
+    roles,
+    team_roles,
+)
 
 most: dict[Role, int] = {"viewer": 1, "member": 2, "admin": 4, "owner": 4}
 
@@ -61,3 +72,27 @@ def test_a_token_may_no_more_than_its_scope_and_its_owner(need: Need) -> None:
     assert weak.may(need) is (need == "read")
     assert not nobody.may(need)
     assert somebody_here.may(need)
+
+
+@pytest.mark.parametrize("own", roles)
+@pytest.mark.parametrize("given", ["", *team_roles])
+def test_a_role_in_a_team_holds_there_and_nowhere_else(own: Role, given: str) -> None:
+    there = in_team(own, given)
+    who = Identity("bob", own, "session", 1, rights={"1": there})
+    for need in needs:
+        assert who.may(need, "1") is covers(there, need)
+        assert not who.may(need, "2")
+        assert who.may(need) is may(own, need)
+    assert given == "" or there == {"viewer": "read", "member": "act", "admin": "manage"}[given]
+
+
+def test_of_two_teams_the_one_that_gives_more_counts() -> None:
+    assert highest(("read", "manage", "act")) == "manage"
+
+
+def test_a_token_is_bounded_in_each_project() -> None:
+    who = Identity("bob", "viewer", "token", 1, most="act", rights={"1": "manage", "2": "read"})
+    assert [who.may(need, "1") for need in needs] == [True, True, False, False]
+    assert who.may_somewhere("act")
+    assert not who.may_somewhere("manage")
+    assert not who.may("act", "2")

@@ -202,8 +202,8 @@ def test_what_people_change_stands_in_the_audit_log(walled: House) -> None:
     rows = json.loads(owner.get("/api/v1/audit")[1])["rows"]
     told = [(r["what"], r["about"]) for r in rows[:4]]
     assert told == [
-        ("posted: trackers", "Issues"),
-        ("posted: alerts channels", "Ops"),
-        ("posted: settings filters", ""),
-        ("posted: faults state", "mute 1h: #1"),
+        ("added the tracker", "Issues"),
+        ("added the channel", "Ops"),
+        ("added a filter", ""),
+        ("muted", "#1 (1h)"),
     ]

@@ -21,8 +21,8 @@ import msgspec
 
 from fivehundred.console.access import audited, secret
 from fivehundred.console.access.identity import Identity, current, nobody, somebody_here
-from fivehundred.console.access.needs import Wanted, needed
-from fivehundred.console.access.roles import Need, Role, lower, needs, role_of, sees_all, top
+from fivehundred.console.access.needs import Wanted, needed, of_some_project
+from fivehundred.console.access.roles import Need, Role, highest, in_team, lower, needs, role_of, sees_all, top
 from fivehundred.console.store.base import Store
 from fivehundred.console.store.people import People, Person
 
@@ -33,13 +33,16 @@ App: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
 
 session_cookie: Final = "fivehundred_session"
 _accounts_s: Final = 1.0  # how long it is remembered whether there are accounts: another process may make the first
-_named: Final = re.compile(r"/(?:api/v1/)?(?P<what>faults|incidents|projects|choices)/(?P<name>[0-9]{1,20})(?:[./].*)?")
+_named: Final = re.compile(
+    r"/(?:api/v1/|settings/)?(?P<what>faults|incidents|projects|choices|objectives)/(?P<name>[0-9]{1,20})(?:[./].*)?"
+)
 
 
 _projects: Final = {
     "faults": "SELECT project FROM fault WHERE id = ?",
     "incidents": "SELECT DISTINCT project FROM incident_fault WHERE incident = ?",
     "choices": "SELECT project FROM choice WHERE id = ?",
+    "objectives": "SELECT project FROM objective WHERE id = ?",
 }
 _safe: Final = ("GET", "HEAD", "OPTIONS")
 _signed_in_again_s: Final = 2.0  # how often a stream asks whether its session still stands
@@ -60,9 +63,10 @@ class Gate:
         identity = await asyncio.to_thread(self._identity, dict(scope["headers"]))
         method, path = scope["method"], scope["path"]
         want = needed(method, path)
-        refusal = _refusal(identity, want)
-        if refusal is None and identity.projects is not None:
-            refusal = None if path not in _of_all and await asyncio.to_thread(self._sees, identity, path) else 404
+        if identity.rights is None:
+            refusal = _refusal(identity, want)
+        else:
+            refusal = await asyncio.to_thread(self._refusal_within, identity, want, method, path)
         if refusal is not None:
             await _refuse(scope, send, refusal, identity, want)
             return
@@ -134,33 +138,46 @@ class Gate:
             token, person = found
             only = frozenset((token.project,)) if token.project else None
             scope = next((n for n in needs if n == token.scope), needs[0])
-            most = lower(scope, top(_role(person)))
             if only is not None:
-                most = lower(most, "act")  # what is managed (rules, alerts, people) is of every project
-            return self._as(desk, person, "token", most, only=only)
+                scope = lower(scope, "act")  # what is managed (rules, alerts, people) is of every project
+            return self._as(desk, person, "token", scope, only=only)
         cookie = _cookie(headers)
         signed = desk.session(secret.digest(cookie), now=now) if cookie else None
         if signed is None:
             return nobody
         session, person = signed
-        return self._as(desk, person, "session", top(_role(person)), session=session.id)
+        return self._as(desk, person, "session", "admin", session=session.id)
 
     def _as(
         self, desk: People, person: Person, how: Any, most: Need, *, only: frozenset[str] | None = None,
         session: int | None = None
     ) -> Identity:  # fmt: skip
         role = _role(person)
-        seen = None if sees_all(role) else desk.visible_to(person.id)
-        projects = only if seen is None else seen if only is None else seen & only
-        teams = desk.teams_of(person.id)
-        return Identity(person.shown, role, how, person.id, most, projects, teams, session)
+        given = None if sees_all(role) else desk.team_roles_of(person.id)
+        rights: dict[str, Need] | None = None
+        if given is not None:
+            rights = {project: highest(in_team(role, r) for r in found) for project, found in given.items()}
+        if only is not None:
+            rights = {p: top(role) if rights is None else rights[p] for p in only if rights is None or p in rights}
+        return Identity(person.shown, role, how, person.id, most, rights, desk.teams_of(person.id), session)
 
-    def _sees(self, identity: Identity, path: str) -> bool:
-        """Whether what the path names is in a project that is seen; True when it names nothing."""
+    def _refusal_within(self, identity: Identity, want: Wanted, method: str, path: str) -> int | None:
+        """For somebody who sees some projects: what the path names must be in one of them, and they must have the
+        right there. What reaches into several is read in part, and changed only with the right in all of them."""
+        if want == "public" or want == "signed" or identity.how == "nobody":
+            return _refusal(identity, want)
+        if path in _of_all:
+            return 404
         match = _named.fullmatch(path)
-        if match is None:
-            return True
-        return all(identity.sees(project) for project in self._projects_of(match["what"], match["name"]))
+        named = self._projects_of(match["what"], match["name"]) if match is not None else []
+        if not named:
+            some = want in ("read", "act") or match is not None or of_some_project(path)
+            return None if (identity.may_somewhere(want) if some else identity.may(want)) else 403
+        seen = [project for project in named if identity.sees(project)]
+        if not seen:
+            return 404
+        asked = seen if method in _safe else named
+        return None if all(identity.may(want, project) for project in asked) else 403
 
     def _projects_of(self, what: str, name: str) -> list[str]:
         """None: there is no such thing, which the handler will say. An incident may be of several."""
@@ -219,10 +236,10 @@ async def _refuse(scope: Scope, send: Send, status: int, identity: Identity, wan
 
 
 _PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en" data-theme="system"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · fivehundred</title><link rel="stylesheet" href="/static/console.css"></head>
 <body><main id="main"><div class="panel empty"><h1>{title}</h1><p>{detail}</p>
-<p><a href="/">Overview</a> or <a href="/account">your account</a></p></div></main></body></html>
+<p class="ways"><a class="btn" href="/">Overview</a><a class="btn" href="/account">Your account</a></p></div></main></body></html>
 """
 _POLICY: Final = (
     b"content-security-policy",

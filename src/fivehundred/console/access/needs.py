@@ -18,8 +18,8 @@ _read_pages: Final = (
     r"|/(?:help|live|losses|malformed|palette|releases?|routes?)|/"
 )
 _read_answers: Final = (
-    r"/api/v1/(?:faults|events|incidents|choices|views|objectives|deploys)(?:/.*)?"
-    r"|/api/v1/(?:openapi\.json|rates|releases|routes|stats)"
+    r"/api/v1/(?:faults|events|incidents|choices|views|deploys)(?:/.*)?"
+    r"|/api/v1/(?:docs(?:/shapes)?|openapi\.json|rates|releases|routes|stats)"
 )
 
 # (methods, path, need), the first that fits
@@ -32,11 +32,14 @@ _table: Final[tuple[tuple[str, str, Wanted], ...]] = (
     (_any, r"/(?:people|teams|audit)(?:/.*)?", "admin"),
     (_any, r"/api/v1/(?:people|teams|audit)(?:/.*)?", "admin"),
     (_any, r"/api/v1/(?:me|tokens(?:/.*)?)", "signed"),
+    (_reading, r"/settings", "read"),  # what is there is said for each by itself
     (_any, r"/(?:alerts|trackers|settings|filters|ownership|owners|rules)(?:/.*)?", "manage"),
     (_reading, r"/projects(?:/\d+)?", "read"),
     (_any, r"/projects(?:/.*)?", "manage"),
     (_reading, r"/api/v1/projects(?:/\d+)?", "read"),
     (_any, r"/api/v1/(?:projects|filters|ownership|rules|alerts|channels|quotas|trackers)(?:/.*)?", "manage"),
+    (_reading, r"/api/v1/objectives", "read"),
+    (_any, r"/api/v1/objectives(?:/.*)?", "manage"),
     (_reading, r"/grouping|/api/v1/(?:grouping-rules|owner-rules)", "read"),
     # rules hold for events of every project
     (_any, r"/grouping(?:/.*)?|/api/v1/(?:grouping-rules|owner-rules)(?:/.*)?", "manage"),
@@ -46,7 +49,14 @@ _table: Final[tuple[tuple[str, str, Wanted], ...]] = (
     (_reading, f"{_read_pages}|{_read_answers}", "read"),
     (_any, f"{_read_pages}|{_read_answers}", "act"),
 )
+# what is changed here is of a project that the body names: the handler asks for the right in that one
+_in_body: Final = re.compile(r"/(?:settings|api/v1)/objectives")
 _compiled: Final = tuple((re.compile(methods), re.compile(path), need) for methods, path, need in _table)
+
+
+def of_some_project(path: str) -> bool:
+    """Whether the right in some project opens the path, of what is otherwise for whoever manages the whole Console."""
+    return _in_body.fullmatch(path) is not None
 
 
 def declared(method: str, path: str) -> bool:

@@ -6,18 +6,24 @@
 | act | triage: resolve, mute, assign, comment, merge and split, saved views, issues |
 | manage | projects with their keys, filters and rules, alerts, trackers |
 | admin | people, teams, tokens of others, the audit log |
+
+A role in a team holds for the team's projects alone, and there instead of the person's own: it adds to it or limits it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias, get_args
 
 Role: TypeAlias = Literal["viewer", "member", "admin", "owner"]
+TeamRole: TypeAlias = Literal["viewer", "member", "admin"]
 Need: TypeAlias = Literal["read", "act", "manage", "admin"]
 
 roles: Final[tuple[Role, ...]] = get_args(Role)
+team_roles: Final[tuple[TeamRole, ...]] = get_args(TeamRole)
 needs: Final[tuple[Need, ...]] = get_args(Need)
 _most: Final[dict[Role, Need]] = {"viewer": "read", "member": "act", "admin": "admin", "owner": "admin"}
+_in_team: Final[dict[str, Need]] = {"viewer": "read", "member": "act", "admin": "manage"}
 
 
 def may(role: Role, need: Need) -> bool:
@@ -31,6 +37,24 @@ def lower(first: Need, second: Need) -> Need:
 
 def top(role: Role) -> Need:
     return _most[role]
+
+
+def in_team(own: Role, role: str) -> Need:
+    """The top of what somebody may do with a team's projects; without a role in it, what their own gives them."""
+    return _in_team.get(role, top(own))
+
+
+def highest(found: Iterable[Need]) -> Need:
+    """Of several teams with the same project the one that gives most."""
+    return max(found, key=needs.index)
+
+
+def covers(most: Need, need: Need) -> bool:
+    return needs.index(need) <= needs.index(most)
+
+
+def team_role_of(text: str) -> TeamRole | None:
+    return next((role for role in team_roles if role == text), None)
 
 
 def may_grant(own: Role, given: Role) -> bool:

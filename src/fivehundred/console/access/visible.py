@@ -120,7 +120,7 @@ class VisibleStore:
     def set_state(self, faults: Iterable[int], state: FaultState, *, by: str, now: float) -> int:
         numbers = list(faults)
         for fault in numbers:
-            self.fault(fault, now=now)  # raises NotFound
+            self._identity.check("act", self.fault(fault, now=now).fault.project)  # raises NotFound, MayNot
         return self._store.set_state(numbers, state, by=by, now=now)
 
     def _check(self, project: str, words: str = "") -> None:

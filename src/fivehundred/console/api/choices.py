@@ -21,7 +21,7 @@ from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.choices import Choice, ChoiceRefused, Choices, GroupingRule
 from fivehundred.console.web import edge
-from fivehundred.console.web.actor import actor
+from fivehundred.console.web.actor import actor, fault_to_change
 from fivehundred.console.web.grouping import Tried, tried
 from fivehundred.event import Json
 from fivehundred.fingerprint.suggest import Suggestion
@@ -121,7 +121,7 @@ class ChoiceApi:
         if not 1 <= len(wish.faults) <= limits.page_rows_max or any(not 0 < f < 2**63 for f in wish.faults):
             raise HTTPException(422, f"faults is a list of 1 to {limits.page_rows_max} numbers; nothing was changed")
         for other in wish.faults:
-            self._site.store().fault(other, now=time.time())  # raises NotFound for what is not theirs to see
+            fault_to_change(self._site.store(), other)  # raises NotFound, MayNot
         with self._site.store().database.transaction():
             for other in wish.faults:
                 _refusing(partial(self._desk().merge, into, other, by=by, now=time.time()))

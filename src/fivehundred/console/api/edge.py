@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from fivehundred import limits
+from fivehundred.console.access.identity import MayNot
 from fivehundred.console.api import shapes
 from fivehundred.console.channels.base import BadSettings, ChannelError
 from fivehundred.console.store.base import BadCursor, NotFound
@@ -70,6 +71,8 @@ async def _answer(request: Request, work: Callable[[], object]) -> Response:
         raise
     except NotFound as e:
         raise HTTPException(404, str(e)) from e
+    except MayNot as e:
+        raise HTTPException(403, str(e)) from e
     except BadCursor as e:
         raise HTTPException(400, str(e)) from e
     except (TriageRefused, BadSettings, NameTaken, LastOwner, PersonRefused) as e:

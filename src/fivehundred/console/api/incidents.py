@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from fivehundred import limits
+from fivehundred.console.access.identity import current
+from fivehundred.console.access.visible_incidents import seen, seen_detail
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.incidents import Incident, IncidentDetail, Incidents, Involved, State
@@ -36,6 +38,8 @@ class IncidentAnswer:
     releases: tuple[tuple[str, int], ...]
     environments: tuple[tuple[str, int], ...]
     also: tuple[Involved, ...]
+    hidden_faults: int  # in projects that you do not see
+    hidden_projects: int
 
     @classmethod
     def of(cls, detail: IncidentDetail, page: str) -> IncidentAnswer:
@@ -48,6 +52,8 @@ class IncidentAnswer:
             releases=detail.releases,
             environments=detail.environments,
             also=detail.also,
+            hidden_faults=detail.hidden_faults,
+            hidden_projects=detail.hidden_projects,
         )
 
 
@@ -76,11 +82,13 @@ class IncidentApi:
         found = self._desk().incidents(
             state=state, project=project, within=seen_projects(), before=before, limit=count + 1
         )
-        return IncidentList(tuple(found[:count]), str(found[count - 1].id) if len(found) > count else "")
+        shown = seen(self._desk(), found[:count], current.get())
+        return IncidentList(tuple(shown), str(found[count - 1].id) if len(found) > count else "")
 
     def one(self, request: Request) -> IncidentAnswer:
         number = number_of(request)
-        return IncidentAnswer.of(self._desk().detail(number), f"{self._site.public_url}/incidents/{number}")
+        detail = seen_detail(self._desk(), self._desk().detail(number), current.get())
+        return IncidentAnswer.of(detail, f"{self._site.public_url}/incidents/{number}")
 
     def change(self, request: Request, sent: IncidentChange, *, by: str) -> IncidentAnswer:
         desk, number = self._desk(), number_of(request)

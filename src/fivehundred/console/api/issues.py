@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from fivehundred import limits
 from fivehundred.console.access.audited import note
+from fivehundred.console.access.identity import current
 from fivehundred.console.api import operations
 from fivehundred.console.api.edge import changes, decoded, limit_of, numbered, reads, removes
 from fivehundred.console.api.operations import gets, in_path, in_query, sends
@@ -207,6 +208,7 @@ class ReleaseApi:
     def set_objective(self, request: Request, body: bytes) -> Made:
         wish, store = decoded(body, ObjectiveSent), self._site.store()
         project = store.project(wish.project).id  # raises NotFound
+        current.get().check("manage", project)
         return Made(Objectives(store.database).set(project, wish.route.replace("\0", ""), wish.share))
 
     def remove_objective(self, request: Request) -> Changed:
@@ -221,6 +223,7 @@ class ReleaseApi:
     def add_deploy(self, request: Request, body: bytes) -> Made:
         wish, store = decoded(body, DeploySent), self._site.store()
         project = store.project(wish.project).id  # raises NotFound
+        current.get().check("act", project)
         words = {n: " ".join(getattr(wish, n).replace("\0", "").split()) for n in ("release", "environment", "name")}
         if not words["release"] or not words["environment"]:
             raise HTTPException(422, "a deploy has a release and an environment; nothing was changed")

@@ -11,29 +11,31 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.access.identity import current
-from fivehundred.console.access.roles import Need, Role, role_of
+from fivehundred.console.access.roles import Need, Role, lower, role_of, team_role_of, team_roles, top
 from fivehundred.console.api import edge
 from fivehundred.console.api.operations import gets, in_path, in_query, removes, sends
 from fivehundred.console.api.shapes import Changed
 from fivehundred.console.api.triage import Made
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
-from fivehundred.console.store.people import AuditRow, People, PersonRefused, Team, Token
+from fivehundred.console.store.people import AuditRow, People, PersonRefused, Team, TeamRole, Token
 from fivehundred.console.web.account import make_token
-from fivehundred.console.web.people import change_person, invite, may_change
+from fivehundred.console.web.people import change_person, invite, may_change, team_name, team_told, told
 
 _audit_rows: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """projects is null for whoever sees all; may is the top of the ladder read, act, manage, admin."""
+    """projects is null for whoever sees all; may is the top of the ladder read, act, manage, admin; rights are the
+    tops in each project, null where the role holds in all."""
 
     name: str
     role: str
     how: str
     may: str
     projects: tuple[str, ...] | None
+    rights: dict[str, Need] | None
     teams: tuple[str, ...]
 
 
@@ -91,19 +93,22 @@ class PersonChange:
 
 @dataclass(frozen=True, slots=True)
 class TeamSent:
-    """``members``: numbers of people; ``projects``: numbers of projects. Left out: none."""
+    """``members``: numbers of people; ``projects``: numbers of projects; ``roles``: of members whose right with the
+    team's projects is not what their own role gives them. Left out: none."""
 
     name: str
     members: tuple[int, ...] = ()
     projects: tuple[str, ...] = ()
+    roles: tuple[TeamRole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TeamChange:
-    """Both at once: what is left out is none."""
+    """All at once: what is left out is none."""
 
     members: tuple[int, ...] = ()
     projects: tuple[str, ...] = ()
+    roles: tuple[TeamRole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,9 @@ class PeopleApi:
     def me(self, request: Request) -> Me:
         found = current.get()
         projects = None if found.projects is None else tuple(sorted(found.projects))
-        return Me(found.name, found.role, found.how, found.most, projects, found.teams)
+        rights = None if found.rights is None else {p: lower(n, found.most) for p, n in sorted(found.rights.items())}
+        most = lower(found.most, top(found.role))
+        return Me(found.name, found.role, found.how, most, projects, rights, found.teams)
 
     def people(self, request: Request) -> PersonList:
         return PersonList(
@@ -218,7 +225,7 @@ class PeopleApi:
         name = _named(wish.name)
         may_change(wish.role)
         made = desk.add(name, wish.role, now=time.time())
-        self._audit(request, f"added as {wish.role}", name)
+        self._audit(request, "added", f"{name} as {wish.role}")
         return Invited(made, invite(self._site, made))
 
     def change_person(self, request: Request, body: bytes) -> Invited:
@@ -230,8 +237,7 @@ class PeopleApi:
             link = invite(self._site, person.id)
         else:
             change_person(desk, person, wish.act, wish.role or "")
-        said = {"role": f"made {wish.role}", "invite": "made an invitation for"}.get(wish.act, wish.act)
-        self._audit(request, said, person.shown)
+        self._audit(request, *told(person, wish.act, wish.role or ""))
         return Invited(person.id, link)
 
     def teams(self, request: Request) -> TeamList:
@@ -240,25 +246,25 @@ class PeopleApi:
     def add_team(self, request: Request, body: bytes) -> Made:
         wish, desk = edge.decoded(body, TeamSent), self._desk()
         name = _named(wish.name)
-        self._check(wish.members, wish.projects)
+        self._check(wish)
         with self._site.store().database.transaction():
             made = desk.add_team(name)
-            desk.set_team(made, wish.members, wish.projects)
+            desk.set_team(made, wish.members, wish.projects, wish.roles)
         self._audit(request, "made the team", name)
         return Made(made)
 
     def set_team(self, request: Request, body: bytes) -> TeamList:
         wish, team = edge.decoded(body, TeamChange), edge.numbered(request, "team")
-        self._check(wish.members, wish.projects)
-        self._desk().set_team(team, wish.members, wish.projects)
-        self._audit(request, "changed the team", str(team))
+        self._check(wish)
+        self._desk().set_team(team, wish.members, wish.projects, wish.roles)
+        self._audit(request, "changed the team", team_told(self._desk(), team))
         return self.teams(request)
 
     def remove_team(self, request: Request) -> Changed:
         team, desk = edge.numbered(request, "team"), self._desk()
-        known = any(found.id == team for found in desk.teams())
+        known, name = any(found.id == team for found in desk.teams()), team_name(desk, team)
         desk.remove_team(team)
-        self._audit(request, "removed the team", str(team))
+        self._audit(request, "removed the team", name)
         return Changed(int(known))
 
     def add_token(self, request: Request, body: bytes) -> TokenMade:
@@ -267,8 +273,12 @@ class PeopleApi:
         self._audit(request, "made a token", " ".join(wish.name.split()))
         return TokenMade(made, value)
 
-    def _check(self, members: tuple[int, ...], projects: tuple[str, ...]) -> None:
-        """Raises NotFound for what is not there."""
+    def _check(self, wish: TeamSent | TeamChange) -> None:
+        """Raises NotFound for what is not there, PersonRefused for roles that are none or of no member."""
+        members, projects = wish.members, wish.projects
+        for found in wish.roles:
+            if found.person not in members or team_role_of(found.role) is None:
+                raise PersonRefused(f"roles are {', '.join(team_roles)}, each of a person who is among members")
         if len(members) + len(projects) > 1_000:
             raise HTTPException(422, "a team has at most 1,000 members and projects; nothing was changed")
         known = {p.id for p in self._desk().people()}

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from fivehundred import __version__
+from fivehundred.console.access.identity import current
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import Project
 from fivehundred.console.store.deploys import Announced, Deploy, Deploys
@@ -72,7 +73,7 @@ class SentryCli:
     def announce(self, request: Request, sent: dict[str, Any]) -> tuple[int, object]:
         release = _release(sent.get("version"))
         named = [request.path_params["project"]] if "project" in request.path_params else sent.get("projects")
-        found = self._projects(named)
+        found = _to_change(self._projects(named))
         told = {"url": _text(sent.get("url")), "ref": _text(sent.get("ref"))}
         released_at = _time(sent.get("dateReleased"))
         made = [self._desk().announce(p.id, release, now=time.time(), released_at=released_at, **told) for p in found]
@@ -81,7 +82,7 @@ class SentryCli:
 
     def finalize(self, request: Request, sent: dict[str, Any]) -> tuple[int, object]:
         release = _release(request.path_params["release"])
-        found = self._projects(sent.get("projects")) if sent.get("projects") else self._known_to(release)
+        found = _to_change(self._projects(sent.get("projects")) if sent.get("projects") else self._known_to(release))
         released_at = _time(sent.get("dateReleased")) or time.time()
         told = {"url": _text(sent.get("url")), "ref": _text(sent.get("ref"))}
         made = [
@@ -103,7 +104,7 @@ class SentryCli:
         release, environment = _release(request.path_params["release"]), _text(sent.get("environment"))
         if not environment:
             raise Declined(400, "a deploy names its environment, such as production")
-        found = self._projects(sent["projects"]) if sent.get("projects") else self._known_to(release)
+        found = _to_change(self._projects(sent["projects"]) if sent.get("projects") else self._known_to(release))
         made = [
             self._desk().deploy(
                 p.id,
@@ -162,6 +163,14 @@ def _json(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         return Response(msgspec.json.encode(answer), status, headers, "application/json")
 
     return endpoint
+
+
+def _to_change(found: list[Project]) -> list[Project]:
+    """Those where whoever asks may act. Raises Declined when there is none."""
+    allowed = [p for p in found if current.get().may("act", p.id)]
+    if not allowed:
+        raise Declined(403, "this token may not act in the projects that are named")
+    return allowed
 
 
 def _declined(request: Request, sent: dict[str, Any]) -> tuple[int, object]:

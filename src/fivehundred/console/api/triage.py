@@ -36,7 +36,16 @@ from fivehundred.console.store.triage import (
 )
 from fivehundred.console.store.views import View, Views
 from fivehundred.console.web import edge, search
-from fivehundred.console.web.actor import Actor, actor, owner_named, seen_faults, seen_projects, seen_views
+from fivehundred.console.web.actor import (
+    Actor,
+    actor,
+    check_comment,
+    fault_to_change,
+    faults_to_change,
+    owner_named,
+    seen_projects,
+    seen_views,
+)
 from fivehundred.event import Event, parse
 
 # ---- what is sent and answered -------------------------------------------------------------------
@@ -213,8 +222,9 @@ class TriageApi:
         )
 
     def uncomment(self, request: Request) -> shapes.Changed:
-        self._site.store().fault(edge.fault_of(request), now=time.time())  # raises NotFound
-        self._desk().remove_comment(edge.fault_of(request), _number(request, "comment"))
+        fault, number = fault_to_change(self._site.store(), edge.fault_of(request)), _number(request, "comment")
+        check_comment(self._desk(), fault, number)
+        self._desk().remove_comment(fault.id, number)
         return shapes.Changed(1)
 
     # ---- rules and filters
@@ -301,8 +311,8 @@ class TriageApi:
         owner = self._owner(sent.owner) if sent.owner else None
         fixed_in: FixedIn = "this" if sent.release and not sent.fixed_in else sent.fixed_in
         act = acts.Act(sent.act, fixed_in, sent.release[: limits.name_chars_max], until, owner, sent.priority)
-        seen = seen_faults(self._site.store().database, faults)
-        note(f"{sent.act}: {', '.join(f'#{n}' for n in seen[:50])}")
+        seen = faults_to_change(self._site.store().database, faults)
+        note(acts.told(sent.act, seen))
         return acts.perform(self._desk(), act, seen, by=_by(request).name, now=time.time())
 
     def _owner(self, sent: OwnerSent) -> Owner:

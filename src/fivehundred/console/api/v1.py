@@ -7,6 +7,7 @@ Changes are JSON only, which no foreign page can post without being asked first 
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,11 +15,13 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 
 from fivehundred import limits
+from fivehundred.console.access.audited import note
 from fivehundred.console.access.identity import current
 from fivehundred.console.api import (
     alerts,
     choices,
     context,
+    docs,
     incidents,
     issues,
     openapi,
@@ -30,6 +33,7 @@ from fivehundred.console.api import (
 )
 from fivehundred.console.api.edge import changes, decoded, limit_of, number_of, reads, refused
 from fivehundred.console.site import Site
+from fivehundred.console.store import acts
 from fivehundred.console.store.base import Order, Tally
 from fivehundred.console.web import actor, edge, search
 
@@ -38,6 +42,8 @@ def routes(site: Site) -> list[BaseRoute]:
     """One mount: inside it every answer is JSON, whatever is asked for."""
     api, incident = Api(site), incidents.IncidentApi(site)
     inner = [
+        Route("/docs", edge.page(lambda request: docs.show(site, request))),
+        Route("/docs/shapes", edge.page(lambda request: docs.show(site, request))),
         Route("/openapi.json", reads(lambda _: openapi.document(site.public_url))),
         Route("/faults", reads(api.faults, "query", "order", "cursor", "limit"), methods=["GET"]),
         Route("/faults", changes(api.change_faults), methods=["PATCH"]),
@@ -121,6 +127,7 @@ class Api:
         sent = decoded(body, shapes.StateChange)
         self._site.store().fault(edge.fault_of(request), now=time.time())  # raises NotFound
         self._site.store().set_state([edge.fault_of(request)], sent.state, by=_by(request), now=time.time())
+        note(acts.told(_ACTS[sent.state], [edge.fault_of(request)]))
         return self.fault(request)
 
     def change_faults(self, request: Request, body: bytes) -> shapes.Changed:
@@ -129,11 +136,16 @@ class Api:
             raise HTTPException(422, f"at most {limits.page_rows_max} faults at once; nothing was changed")
         if any(not 0 < f < 2**63 for f in sent.faults):
             raise HTTPException(422, "the number of a fault is a positive integer; nothing was changed")
-        return shapes.Changed(self._site.store().set_state(sent.faults, sent.state, by=_by(request), now=time.time()))
+        changed = self._site.store().set_state(sent.faults, sent.state, by=_by(request), now=time.time())
+        note(acts.told(_ACTS[sent.state], sent.faults))
+        return shapes.Changed(changed)
 
     def change_incident(self, request: Request, body: bytes) -> incidents.IncidentAnswer:
         sent = decoded(body, incidents.IncidentChange)
         return incidents.IncidentApi(self._site).change(request, sent, by=actor.actor(request).name)
+
+
+_ACTS: Final[dict[str, str]] = {"open": "reopen", "muted": "mute", "resolved": "resolve"}
 
 
 def _by(request: Request) -> str:

@@ -28,6 +28,14 @@ act_kinds: Final[tuple[ActKind, ...]] = get_args(ActKind)
 fixed_ins: Final[tuple[FixedIn, ...]] = get_args(FixedIn)
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _release_chars_max: Final = 200
+_PAST: Final = {
+    "resolve": "resolved",
+    "reopen": "reopened",
+    "mute": "muted",
+    "assign": "assigned",
+    "priority": "prioritised",
+    "review": "reviewed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,14 @@ def perform(desk: Triage, act: Act, faults: Sequence[int], *, by: str, now: floa
         return desk.prioritise(faults, act.priority, by=by, now=now)
     desk.review(faults, now=now)
     return len(faults)
+
+
+def told(words: str, faults: Sequence[int]) -> str:
+    """The act as the audit log says it: "muted #1, #2 (1h)"."""
+    name, _, rest = " ".join(words.split()).partition(" ")
+    rest = {"this": "in this release", "next": "in the next release"}.get(rest, rest)
+    done = _PAST.get(name.removesuffix("-team"), name)
+    return f"{done} {', '.join(f'#{n}' for n in faults[:50])}" + (f" ({rest})" if rest else "")
 
 
 def parse(words: str) -> Act:

@@ -114,7 +114,7 @@ class Incident:
     events: int
     faults: tuple[int, ...]
     projects: tuple[str, ...]
-    users: int  # told apart, up to a bound
+    users: int  # told apart, up to a bound; 0 when a part of it is in projects that are not seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,8 @@ class IncidentDetail:
     releases: tuple[tuple[str, int], ...]
     environments: tuple[tuple[str, int], ...]
     also: tuple[Involved, ...]  # what else failed in these hours and is no part of it
+    hidden_faults: int = 0  # in projects that whoever asks does not see
+    hidden_projects: int = 0
 
 
 class Incidents:
@@ -376,7 +378,7 @@ class Incidents:
         before: int | None = None,
         limit: int,
     ) -> list[Incident]:
-        """The newest first; ``project``: those that have a fault of it; ``within``: that have faults of these alone."""
+        """The newest first; ``project``: those that have a fault of it; ``within``: of one of these."""
         wheres: list[str] = []
         values: list[Value] = []
         if state is not None:
@@ -385,8 +387,8 @@ class Incidents:
             wheres.append("id IN (SELECT incident FROM incident_fault WHERE project = ?)")
             values.append(project)
         if within is not None:
-            others = f"project NOT IN ({', '.join('?' * len(within))})" if within else "1 = 1"
-            wheres.append(f"id NOT IN (SELECT incident FROM incident_fault WHERE {others})")  # noqa: S608 - our own words
+            some = f"project IN ({', '.join('?' * len(within))})" if within else "1 = 0"
+            wheres.append(f"id IN (SELECT incident FROM incident_fault WHERE {some})")  # noqa: S608 - our own words
             values += within
         if before is not None:
             wheres, values = [*wheres, "id < ?"], [*values, before]
@@ -417,6 +419,11 @@ class Incidents:
             environments=tuple(spread["environment"]),
             also=tuple(self.failed_between(one.projects, one.faults, one.opened_at, max(end, one.last_at))),
         )
+
+    def members(self, incidents: Iterable[int]) -> list[tuple[int, int, str, int]]:
+        """(incident, fault, project, events) of each of their faults."""
+        sql = "SELECT incident, fault, project, events FROM incident_fault WHERE incident IN ({keys}) ORDER BY fault"
+        return [(i, f, p, n) for i, f, p, n in among(self._db, sql, [(number,) for number in incidents])]
 
     def failed_between(
         self, projects: Sequence[str], without: Collection[int], start: float, end: float, limit: int = 10

@@ -71,11 +71,23 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamRole:
+    """What a member may do with the team's projects, when it is not what their own role gives them."""
+
+    person: int
+    role: str  # "viewer", "member", "admin"
+
+
+@dataclass(frozen=True, slots=True)
 class Team:
     id: int
     name: str
     members: tuple[int, ...]
     projects: tuple[str, ...]
+    roles: tuple[TeamRole, ...] = ()
+
+    def role(self, person: int) -> str:
+        return next((r.role for r in self.roles if r.person == person), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +318,16 @@ class People:
     # ---- teams
 
     def teams(self) -> list[Team]:
-        members = self._db.rows("SELECT team, person FROM team_member ORDER BY person")
+        members = self._db.rows("SELECT team, person, role FROM team_member ORDER BY person")
         projects = self._db.rows("SELECT team, project FROM team_project ORDER BY project")
         return [
-            Team(team, name, tuple(p for t, p in members if t == team), tuple(p for t, p in projects if t == team))
+            Team(
+                team,
+                name,
+                tuple(p for t, p, _ in members if t == team),
+                tuple(p for t, p in projects if t == team),
+                tuple(TeamRole(p, role) for t, p, role in members if t == team and role),
+            )
             for team, name in self._db.rows("SELECT id, name FROM team ORDER BY name")
         ]
 
@@ -322,15 +340,21 @@ class People:
             self._db.changed()
         return made
 
-    def set_team(self, team: int, members: Sequence[int], projects: Sequence[str]) -> None:
-        """Raises NotFound."""
+    def set_team(
+        self, team: int, members: Sequence[int], projects: Sequence[str], roles: Iterable[TeamRole] = ()
+    ) -> None:
+        """``roles``: of those members who have one in the team. Raises NotFound."""
+        given = {found.person: found.role for found in roles}
         with self._db.transaction():
             if not self._db.rows("SELECT 1 FROM team WHERE id = ?", (team,)):
                 raise NotFound(f"there is no team {team}")
             self._db.execute("DELETE FROM team_member WHERE team = ?", (team,))
             self._db.execute("DELETE FROM team_project WHERE team = ?", (team,))
             for person in dict.fromkeys(members):
-                self._db.execute("INSERT INTO team_member (team, person) VALUES (?, ?)", (team, person))
+                self._db.execute(
+                    "INSERT INTO team_member (team, person, role) VALUES (?, ?, ?)",
+                    (team, person, given.get(person, "")),
+                )
             for project in dict.fromkeys(projects):
                 self._db.execute("INSERT INTO team_project (team, project) VALUES (?, ?)", (team, project))
             self._db.changed()
@@ -341,13 +365,16 @@ class People:
                 self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (team,))  # noqa: S608 - our own names
             self._db.changed()
 
-    def visible_to(self, person: int) -> frozenset[str] | None:
-        """The projects of somebody who does not see all by role. None: no team has a project yet, so nothing is
-        kept from anybody."""
+    def team_roles_of(self, person: int) -> dict[str, list[str]] | None:
+        """For somebody who does not see all by role: the projects of their teams, each with their roles there (empty:
+        none of its own). None: no team has a project yet, so nothing is kept from anybody."""
         if not self._db.rows("SELECT 1 FROM team_project LIMIT 1"):
             return None
-        sql = "SELECT p.project FROM team_project p JOIN team_member m ON m.team = p.team WHERE m.person = ?"
-        return frozenset(row[0] for row in self._db.rows(sql, (person,)))
+        sql = "SELECT p.project, m.role FROM team_project p JOIN team_member m ON m.team = p.team WHERE m.person = ?"
+        found: dict[str, list[str]] = {}
+        for project, role in self._db.rows(sql, (person,)):
+            found.setdefault(project, []).append(role)
+        return found
 
     def teams_of(self, person: int) -> tuple[str, ...]:
         sql = "SELECT t.name FROM team t JOIN team_member m ON m.team = t.id WHERE m.person = ? ORDER BY t.name"

@@ -79,6 +79,7 @@ class Entry:
     what: str
     comment: int | None = None  # its number
     body: str = ""
+    author: int | None = None  # the account that wrote it
 
 
 class Triage:
@@ -187,6 +188,14 @@ class Triage:
             self._db.changed()
         return number
 
+    def author_of(self, fault: int, comment: int) -> int | None:
+        """The number of the account that wrote it; None: it was written without one. Raises NotFound."""
+        found = self._db.rows("SELECT author_id FROM comment WHERE id = ? AND fault = ?", (comment, fault))
+        if not found:
+            raise NotFound(f"fault {fault} has no comment {comment}")
+        author: int | None = found[0][0]
+        return author
+
     def remove_comment(self, fault: int, comment: int) -> None:
         """Raises NotFound."""
         with self._db.transaction():
@@ -198,10 +207,11 @@ class Triage:
         """Acts and comments, the newest first."""
         acts = self._db.rows("SELECT at, by, what FROM change WHERE fault = ? ORDER BY id DESC LIMIT ?", (fault, limit))
         said = self._db.rows(
-            "SELECT at, author, id, body FROM comment WHERE fault = ? ORDER BY id DESC LIMIT ?", (fault, limit)
+            "SELECT at, author, id, body, author_id FROM comment WHERE fault = ? ORDER BY id DESC LIMIT ?",
+            (fault, limit),
         )
         found = [Entry(at, by, what) for at, by, what in acts]
-        found += [Entry(at, by, "commented", number, body) for at, by, number, body in said]
+        found += [Entry(at, by, "commented", number, body, author) for at, by, number, body, author in said]
         return sorted(found, key=lambda entry: -entry.at)[:limit]
 
     def of(self, faults: Sequence[int]) -> dict[int, Triaged]:

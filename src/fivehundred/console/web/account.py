@@ -14,7 +14,7 @@ from starlette.routing import Route
 from fivehundred.console.access import oidc, secret, signing
 from fivehundred.console.access.gate import session_cookie
 from fivehundred.console.access.identity import Identity, current
-from fivehundred.console.access.roles import lower, needs, role_of, top
+from fivehundred.console.access.roles import Need, covers, highest, lower, needs, role_of, top
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import NotFound
 from fivehundred.console.store.people import People, Person, PersonRefused, session_s_max
@@ -163,7 +163,7 @@ class Account:
             "identity": identity,
             "sessions": desk.sessions(person.id, now=now),
             "tokens": desk.tokens(person.id),
-            "scopes": [need for need in needs if needs.index(need) <= needs.index(top(identity.role))],
+            "scopes": [need for need in needs if covers(_most(identity), need)],
             "projects": self._site.store().projects(),
             "teams": desk.teams_of(person.id),
             "key": key,
@@ -283,12 +283,17 @@ def make_token(site: Site, name: str, scope: str, project: str, days: int, *, no
         name,
         secret.digest(value),
         value[:10],
-        scope=lower(lower(wanted, top(identity.role)), identity.most),
+        scope=lower(wanted, _most(identity)),
         project=project,
         expires_at=now + days * _day_s,
         now=now,
     )
     return made, value
+
+
+def _most(identity: Identity) -> Need:
+    """The top of what they may anywhere: a token gets no more, and with each request it is looked at anew."""
+    return lower(identity.most, highest((top(identity.role), *(identity.rights or {}).values())))
 
 
 _used_up: Final = "It was used already, is out of date, or was replaced by a newer one. Ask for another."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from fivehundred.console.access.identity import current
-from fivehundred.console.store.base import NotFound, Store
+from fivehundred.console.access.identity import MayNot, current
+from fivehundred.console.access.roles import Need
+from fivehundred.console.store.base import Fault, NotFound, Store
 from fivehundred.console.store.database import Database
 from fivehundred.console.store.people import People
 from fivehundred.console.store.triage import Owner, Triage
@@ -36,19 +38,39 @@ def seen_projects() -> tuple[str, ...] | None:
     return None if projects is None else tuple(sorted(projects))
 
 
-def check_project(project: str) -> None:
-    """Raises NotFound for a project that is not theirs to see."""
+def check_project(project: str, need: Need = "read") -> None:
+    """Raises NotFound for a project that is not theirs to see, MayNot for one where they have not that right."""
     if not current.get().sees(project):
         raise NotFound(f"there is no project {project[:40]}")
+    current.get().check(need, project)
 
 
-def seen_faults(database: Database, faults: Sequence[int]) -> list[int]:
-    """Of these, the ones in projects that whoever asks may see."""
-    projects = seen_projects()
-    if projects is None or not faults:
+def faults_to_change(database: Database, faults: Sequence[int]) -> list[int]:
+    """Of these, the ones in projects where whoever asks may act. Raises MayNot when they see some of them and may
+    change none."""
+    who = current.get()
+    if who.rights is None or not faults:
         return list(faults)
     sql = f"SELECT id, project FROM fault WHERE id IN ({', '.join('?' * len(faults))})"  # noqa: S608 - our own words
-    return [fault for fault, project in database.rows(sql, faults) if project in projects]
+    seen = [(fault, project) for fault, project in database.rows(sql, faults) if who.sees(project)]
+    found = [fault for fault, project in seen if who.may("act", project)]
+    if seen and not found:
+        who.check("act", seen[0][1])
+    return found
+
+
+def fault_to_change(store: Store, fault: int) -> Fault:
+    """Raises NotFound, MayNot."""
+    found = store.fault(fault, now=time.time()).fault
+    current.get().check("act", found.project)
+    return found
+
+
+def check_comment(desk: Triage, fault: Fault, comment: int) -> None:
+    """That whoever asks may remove it: who wrote it, and who manages the project. Raises NotFound, MayNot."""
+    who, author = current.get(), desk.author_of(fault.id, comment)
+    if not who.may("manage", fault.project) and (author is None or author != who.person):
+        raise MayNot("a comment is removed by who wrote it, or by an admin")
 
 
 def seen_views(store: Store, member: int | None) -> list[View]:

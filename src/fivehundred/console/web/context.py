@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 
 from fivehundred.console import commits
+from fivehundred.console.access.identity import current
+from fivehundred.console.access.visible_incidents import seen
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultDetail, NotFound
 from fivehundred.console.store.commits import Commits, Suspects
@@ -45,7 +47,7 @@ def context_of(site: Site, detail: FaultDetail) -> Context:
     of_route = rates.rates(fault.project, route=fault.route, since=now - _day_s, until=now) if fault.route else []
     good = rates.good_by(fault.project, fault.route, since=fault.first_seen, until=now) if fault.route else {}
     return Context(
-        incidents=tuple(desk.of_fault(fault.id)),
+        incidents=tuple(seen(desk, desk.of_fault(fault.id), current.get())),
         also=tuple(also),
         began=_began(Commits(database), detail),
         rates=tuple(of_route),

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from fivehundred.console.access.identity import MayNot
 from fivehundred.console.store.base import BadCursor, NotFound
 from fivehundred.console.web import forms, render
 from fivehundred.event import new_id
@@ -49,6 +50,9 @@ def post(handler: Post) -> Callable[[Request], Awaitable[Response]]:
             return await run_in_threadpool(problem, request, e.status, "Nothing was changed", str(e))
         except NotFound as e:
             return await run_in_threadpool(missing, request, str(e))
+        except MayNot as e:
+            text = f"{str(e)[:1].upper()}{str(e)[1:]}. An admin, or an admin of a team with that project, can give it."
+            return await run_in_threadpool(problem, request, 403, "Not allowed", text)
         except Exception as e:  # as above
             return failed(request, e)
 

@@ -18,7 +18,7 @@ from fivehundred.console.store.base import FaultDetail, NotFound
 from fivehundred.console.store.choices import ChoiceRefused, Choices, rule_of
 from fivehundred.console.store.commits import Commits
 from fivehundred.console.web import edge, render
-from fivehundred.console.web.actor import actor
+from fivehundred.console.web.actor import actor, fault_to_change
 from fivehundred.event import parse
 from fivehundred.fingerprint.choices import applied, book, fields, rule_fits
 from fivehundred.fingerprint.memory import Memory
@@ -77,7 +77,7 @@ class GroupingPages:
         if not numbers or len(numbers) != len(text.split()):
             return _refused(request, "Name the faults to merge by their numbers, as in #12.")
         for other in numbers[: limits.page_rows_max]:
-            self._site.store().fault(other, now=time.time())  # raises NotFound for what is not theirs to see
+            fault_to_change(self._site.store(), other)  # raises NotFound, MayNot
         try:
             with self._site.store().database.transaction():
                 for other in numbers[: limits.page_rows_max]:

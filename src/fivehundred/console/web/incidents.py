@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fivehundred import limits
+from fivehundred.console.access.identity import current
+from fivehundred.console.access.visible_incidents import seen, seen_detail
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import FaultDetail, NotFound
 from fivehundred.console.store.incidents import Incident, IncidentDetail, Incidents, Involved
@@ -35,18 +37,18 @@ class IncidentPages:
         cursor = request.query_params.get("before", "")
         before = int(cursor) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 19 else None
         found = self._desk().incidents(before=before, within=seen_projects(), limit=limits.rows_max + 1)
-        shown = found[: limits.rows_max]
+        shown = seen(self._desk(), found[: limits.rows_max], current.get())
         values = {
             "nav": "incidents",
             "line": "",
             "incidents": shown,
-            "older": f"/incidents?before={shown[-1].id}" if len(found) > len(shown) else "",
+            "older": f"/incidents?before={shown[-1].id}" if len(found) > limits.rows_max else "",
             "projects": self._projects(),
         }
         return render.page(request, "incidents.html", values)
 
     def show(self, request: Request) -> Response:
-        detail = self._desk().detail(_number(request))
+        detail, who = self._detail(request), current.get()
         heaviest = self._site.store().fault(detail.faults[0].fault, now=time.time()) if detail.faults else None
         values = {
             "nav": "incidents",
@@ -55,12 +57,13 @@ class IncidentPages:
             "detail": detail,
             "diagnosis": heaviest.diagnosis if heaviest else None,
             "projects": self._projects(),
+            "may_act": not detail.hidden_projects and all(who.may("act", p) for p in detail.incident.projects),
             "link": f"{self._site.public_url}/incidents/{detail.incident.id}",
         }
         return render.page(request, "incident.html", values)
 
     def markdown(self, request: Request) -> Response:
-        detail = self._desk().detail(_number(request))
+        detail = self._detail(request)
         heaviest = self._site.store().fault(detail.faults[0].fault, now=time.time()) if detail.faults else None
         return render.plain(request, markdown(detail, heaviest, self._site.public_url), kind="text/markdown")
 
@@ -75,6 +78,10 @@ class IncidentPages:
             return edge.problem(request, 400, "Nothing was changed", "The act is one of acknowledge, resolve.")
         return edge.back(fields, f"/incidents/{number}")
 
+    def _detail(self, request: Request) -> IncidentDetail:
+        """As far as whoever asks may see it. Raises NotFound."""
+        return seen_detail(self._desk(), self._desk().detail(_number(request)), current.get())
+
     def _projects(self) -> dict[str, str]:
         return {p.id: p.name for p in self._site.store().projects()}
 
@@ -84,7 +91,8 @@ class IncidentPages:
 
 def open_incidents(site: Site) -> list[Incident]:
     """For the overview: what is burning now, the newest first."""
-    return Incidents(site.store().database).incidents(state="open", within=seen_projects(), limit=8)
+    desk = Incidents(site.store().database)
+    return seen(desk, desk.incidents(state="open", within=seen_projects(), limit=8), current.get())
 
 
 def _number(request: Request) -> int:
@@ -111,6 +119,8 @@ def markdown(detail: IncidentDetail, heaviest: FaultDetail | None, public_url: s
     for name, values in (("Routes", detail.routes), ("Hosts", detail.hosts), ("Releases", detail.releases)):
         if values:
             parts += [f"## {name}", _fence(f"{count} {value}" for value, count in values[:20])]
+    if detail.hidden_projects:
+        parts.append(f"And {detail.hidden_faults} more faults in {detail.hidden_projects} other projects.")
     if detail.also:
         parts += ["## What else failed in these hours", _fence(_line(f) for f in detail.also)]
     return "\n\n".join(parts) + "\n"

@@ -30,7 +30,7 @@ places: Final = (
     ("Losses", "/losses", "g l"),
     ("Malformed events", "/malformed", ""),
     ("Keyboard and search", "/help", "?"),
-    ("API description", "/api/v1/openapi.json", ""),
+    ("API", "/api/v1/docs", ""),
 )
 
 

@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from fivehundred.console.access import secret
 from fivehundred.console.access.identity import current
-from fivehundred.console.access.roles import Role, may_grant, role_of, roles
+from fivehundred.console.access.roles import Role, may_grant, role_of, roles, team_role_of, team_roles
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import StoreError
-from fivehundred.console.store.people import People, Person, PersonRefused
+from fivehundred.console.store.people import People, Person, PersonRefused, TeamRole
 from fivehundred.console.web import edge, render
 from fivehundred.console.web.account import address_of
 
@@ -52,6 +52,7 @@ class PeoplePages:
             "teams": desk.teams(),
             "tokens": {t.person: sum(1 for x in desk.tokens() if x.person == t.person) for t in desk.tokens()},
             "projects": self._site.store().projects(),
+            "team_roles": team_roles,
             "roles": [role for role in roles if may_grant(identity.role, role)],
             "identity": identity,
             "problem": problem,
@@ -70,7 +71,7 @@ class PeoplePages:
             person = desk.add(name, role, now=time.time())
         except StoreError as e:
             return self.show(request, f"Nobody was added: {e}.", 400)
-        self._audit(request, f"added as {role}", name)
+        self._audit(request, "added", f"{name} as {role}")
         return self.show(request, invite=invite(self._site, person))
 
     def change(self, request: Request, sent: edge.Fields) -> Response:
@@ -79,12 +80,12 @@ class PeoplePages:
         try:
             may_change(role_of(person.role) or "viewer")
             if act == "invite":
-                self._audit(request, "made an invitation for", person.shown)
+                self._audit(request, "made a new invitation for", person.shown)
                 return self.show(request, invite=invite(self._site, person.id))
             change_person(desk, person, act, _first(sent, "role"))
         except StoreError as e:
             return self.show(request, f"Nothing was changed: {e}.", 400)
-        self._audit(request, {"role": f"made {_first(sent, 'role')}"}.get(act, act), person.shown)
+        self._audit(request, *told(person, act, _first(sent, "role")))
         return _back()
 
     def add_team(self, request: Request, sent: edge.Fields) -> Response:
@@ -101,15 +102,18 @@ class PeoplePages:
     def change_team(self, request: Request, sent: edge.Fields) -> Response:
         desk, team = self._desk(), request.path_params["team"]
         if _first(sent, "act") == "remove":
+            name = team_name(desk, team)
             desk.remove_team(team)
-            self._audit(request, "removed the team", str(team))
+            self._audit(request, "removed the team", name)
             return _back("#teams")
         known_people = {str(p.id): p.id for p in desk.people()}
         known_projects = {p.id for p in self._site.store().projects()}
         members = [known_people[m] for m in sent.get("member", []) if m in known_people]
         projects = [p for p in sent.get("project", []) if p in known_projects]
-        desk.set_team(team, members, projects)
-        self._audit(request, "changed the team", str(team))
+        given = [(m, team_role_of(_first(sent, f"role-{m}"))) for m in members]
+        roles_in = [TeamRole(member, role) for member, role in given if role is not None]
+        desk.set_team(team, members, projects, roles_in)
+        self._audit(request, "changed the team", team_told(desk, team))
         return _back("#teams")
 
     def audit(self, request: Request) -> Response:
@@ -142,6 +146,33 @@ def change_person(desk: People, person: Person, act: str, named: str) -> None:
         desk.set_totp(person.id, "", ())
     else:
         raise Denied(f"{act[:40]!r} is no act")
+
+
+def told(person: Person, act: str, role: str) -> tuple[str, str]:
+    """What the audit log says of a change: (what, about)."""
+    if act == "role":
+        return "changed the role of", f"{person.shown} from {person.role} to {role}"
+    words = {
+        "disable": "disabled the account of",
+        "enable": "enabled the account of",
+        "codes off": "turned one-time codes off for",
+        "invite": "made a new invitation for",
+    }
+    return words.get(act, act[:40]), person.shown
+
+
+def team_name(desk: People, team: int) -> str:
+    return next((found.name for found in desk.teams() if found.id == team), str(team))
+
+
+def team_told(desk: People, team: int) -> str:
+    """The team as it is now: "Shop: ann, bob (viewer here); projects 1, 3"."""
+    found = next((t for t in desk.teams() if t.id == team), None)
+    if found is None:
+        return str(team)
+    names = {p.id: p.shown for p in desk.people()}
+    members = [names.get(m, str(m)) + (f" ({found.role(m)} here)" if found.role(m) else "") for m in found.members]
+    return f"{found.name}: {', '.join(members) or 'nobody'}; projects {', '.join(found.projects) or 'none'}"
 
 
 def may_change(role: Role) -> None:

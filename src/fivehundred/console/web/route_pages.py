@@ -97,7 +97,7 @@ class RoutePages:
     def set(self, request: Request, fields: edge.Fields) -> Response:
         """An objective of a route, or of the whole project."""
         project, route, share = (fields.get(n, [""])[0] for n in ("project", "route", "share"))
-        check_project(project)
+        check_project(project, "manage")
         try:
             Objectives(self._site.store().database).set(
                 self._site.store().project(project).id, route.replace("\0", ""), _share(share)

@@ -12,11 +12,11 @@ from starlette.routing import Route
 from fivehundred.console.access.audited import note
 from fivehundred.console.site import Site
 from fivehundred.console.store import acts
-from fivehundred.console.store.base import Fault, FaultState
+from fivehundred.console.store.base import Fault, FaultState, NotFound
 from fivehundred.console.store.database import Database
 from fivehundred.console.store.triage import Owner, Triage, Triaged, TriageRefused, faults_at_once_max
 from fivehundred.console.web import edge, render
-from fivehundred.console.web.actor import Actor, actor, owner_named, seen_faults
+from fivehundred.console.web.actor import Actor, actor, check_comment, fault_to_change, faults_to_change, owner_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class TriagePages:
         desk, database = self._desk(), self._site.store().database
         try:
             act = _owned(acts.parse(_words(fields)), database)
-            seen = seen_faults(database, numbers[:faults_at_once_max])
+            seen = faults_to_change(database, numbers[:faults_at_once_max])
             acts.perform(desk, act, seen, by=actor(request).name, now=time.time())
-            note(f"{_words(fields)}: {', '.join(f'#{n}' for n in seen[:50])}")
+            note(acts.told(_words(fields), seen))
         except TriageRefused as e:
             return edge.problem(request, 400, "Nothing was changed", f"{_sentence(str(e))}")
         return edge.back(fields)
@@ -87,8 +87,11 @@ class TriagePages:
 
     def uncomment(self, request: Request, fields: edge.Fields) -> Response:
         fault = edge.fault_of(request)
-        self._site.store().fault(fault, now=time.time())  # the same
-        self._desk().remove_comment(fault, request.path_params["comment"])
+        number: int = request.path_params["comment"]
+        if number >= 2**63:
+            raise NotFound("There is no comment with such a number.")
+        check_comment(self._desk(), fault_to_change(self._site.store(), fault), number)
+        self._desk().remove_comment(fault, number)
         return RedirectResponse(f"/faults/{fault}#history", 303, render.headers)
 
     def _desk(self) -> Triage:
