@@ -8,6 +8,7 @@ of ``fivehundred.Guard`` stand in the setting ``FIVEHUNDRED``, a dict; the envir
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sys
 import weakref
@@ -76,6 +77,8 @@ class Guard:
                 self._held_sync(request, response)
             return self._checked(request, response)
         except BaseException as exc:
+            if _cancelled_outside(exc):
+                raise
             return self._failed(request, exc)
         finally:
             _over(flight, response)
@@ -200,6 +203,16 @@ class Guard:
         aborted = Aborted()
         duplicates.mark(aborted)
         return event, aborted
+
+
+def _cancelled_outside(exc: BaseException) -> bool:
+    """Whether asgiref cancelled the thread that this runs in, because the client is gone; a view can only raise it."""
+    if not isinstance(exc, asyncio.CancelledError):
+        return False
+    entry = exc.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    return entry is not None and str(entry.tb_frame.f_globals.get("__name__", "")).startswith("asgiref.")
 
 
 def _grants(request: HttpRequest) -> Headers:

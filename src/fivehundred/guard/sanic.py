@@ -86,6 +86,8 @@ class Handler(ErrorHandler):
 
     def response(self, request: Request, exception: Exception) -> Any:
         spoken = isinstance(exception, SanicException) and not _from_sanic(exception)
+        if client_gone(exception):
+            request.ctx.fivehundred_gone = True
         if spoken or client_gone(exception):
             return self.inner.response(request, exception)
         exc = getattr(exception, "fivehundred_stopped", exception)
@@ -196,7 +198,7 @@ def _leaves(guard: Guard, request: Request, response: HTTPResponse) -> None:
         raise failed
     headers = list(response.headers.items())
     check(headers)
-    if response.status < 500:
+    if response.status < 500 or hasattr(request.ctx, "fivehundred_gone"):
         return
     if not has_reference(headers):
         exc = getattr(request.ctx, "fivehundred", None)
