@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -317,6 +318,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        # What is loaded by now stays: the collector need not walk 100,000 objects again while senders wait.
+        gc.collect()
+        gc.freeze()
         self._on_start()
 
     @contextlib.contextmanager

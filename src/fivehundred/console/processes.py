@@ -28,6 +28,7 @@ log = logging.getLogger("fivehundred.console.processes")
 _BACKOFF_S = (0.1, 0.5, 2.0, 10.0, 30.0)  # before the 1st, 2nd ... restart; the last one repeats
 _HEALTHY_S = 60.0  # a child that lived this long starts the back-off from the beginning
 _STOP_S = 10.0  # a batch takes well under a second; past this the child is killed and the batch repeats later
+_NICE = 10  # a tenth of the time of a process that wants all of it, and all that nobody wants
 _LOCK_WAIT_S = 30.0  # for the child of a Console that was killed a moment ago to notice it
 
 
@@ -141,13 +142,23 @@ def main(data: str, days: str = "", disk_bytes_max: str = "") -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_end_with_parent, args=(stop,), daemon=True).start()
-    os.nice(5)  # on a busy machine accepting goes before digesting: what is accepted can wait
+    _step_back()
     lock = Lock(layout.digest_lock, wait_s=_LOCK_WAIT_S)
     try:
         digest.run(layout.root, stop, rules)
     finally:
         lock.release()
     return 0
+
+
+def _step_back() -> None:
+    """On a busy machine accepting goes before digesting: what is accepted can wait."""
+    os.nice(_NICE)
+    if os.getsid(0) == os.getpid():
+        # Where Linux shares time between sessions first, as on a desktop, nice counts only among those of one session;
+        # this one is the child's alone.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(_NICE), "ascii")
 
 
 def _end_with_parent(stop: threading.Event) -> None:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -45,10 +46,10 @@ class Refused(Exception):
 def find_key(headers: dict[bytes, bytes], query: bytes) -> str:
     """The key that all the forms present agree on; "" when there is none. Raises Refused when they differ."""
     found = headers.get(b"x-sentry-auth")
-    if found is not None and not query and b"authorization" not in headers:
-        match = _SENTRY_KEY.match(found)  # what SDKs send, without the detour of the tolerant parser
-        if match and len(match[1]) <= limits.key_chars_max:
-            return match[1].decode()
+    if found is not None and not query and b"authorization" not in headers and len(found) <= _USUAL_BYTES_MAX:
+        key = _usual(found)[0]
+        if key:
+            return key
     keys = [_valid(key) for key in _all_keys(headers, query)]
     if not keys:
         return ""
@@ -59,14 +60,28 @@ def find_key(headers: dict[bytes, bytes], query: bytes) -> str:
 
 def find_client(headers: dict[bytes, bytes], query: bytes) -> str:
     """The SDK's name and version as it says itself; else its User-Agent; at most 200 characters."""
-    match = _CLIENT.search(headers.get(b"x-sentry-auth", b""))
-    if match:
-        return unquote(match[1].decode("latin-1").strip())
+    header = headers.get(b"x-sentry-auth", b"")
+    client = (_usual if len(header) <= _USUAL_BYTES_MAX else _read)(header)[1]
+    if client:
+        return client
     if b"sentry_client" in query:
         for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
             if name == "sentry_client":
                 return value[:200]
     return headers.get(b"user-agent", b"")[:200].decode("latin-1")
+
+
+def _read(header: bytes) -> tuple[str, str]:
+    """Key and client of the header that SDKs send, without the detour of the tolerant parser; "" where it is needed."""
+    key, client = _SENTRY_KEY.match(header), _CLIENT.search(header)
+    return (
+        key[1].decode() if key and len(key[1]) <= limits.key_chars_max else "",
+        unquote(client[1].decode("latin-1").strip()) if client else "",
+    )
+
+
+_usual: Final = lru_cache(maxsize=1024)(_read)  # an SDK sends the same one with every event
+_USUAL_BYTES_MAX: Final = 512
 
 
 def _all_keys(headers: dict[bytes, bytes], query: bytes) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""The Spool on segment files: append-only, one synced write for a group, a file deleted when all of it is done.
+"""The Spool on segment files: append-only, one sync for a group, a file deleted when all of it is done.
 
 One SegmentWriter and one SegmentReader, each in its own process, share a folder and nothing else. The reader lives in
 ``fivehundred.console.spool.reader``. A writer never continues a file that it did not create: whatever a crash left at
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import shutil
-import threading
 import time
-import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fivehundred import limits
@@ -21,6 +20,7 @@ from fivehundred.console.spool import format as fmt
 from fivehundred.console.spool.base import Depth, Received, SpoolFull
 from fivehundred.console.spool.format import Position
 from fivehundred.console.spool.reader import SegmentReader
+from fivehundred.console.spool.syncing import Syncer, best
 
 __all__ = ["SegmentReader", "SegmentWriter"]
 
@@ -38,6 +38,7 @@ class SegmentWriter:
         *,
         segment_bytes_max: int = limits.segment_bytes_max,
         backlog_bytes_max: int = limits.backlog_bytes_max,
+        syncer: Callable[[asyncio.AbstractEventLoop], Syncer] = best,
     ) -> None:
         self._folder = folder
         self._segment_bytes_max = segment_bytes_max
@@ -51,10 +52,10 @@ class SegmentWriter:
         self._open_segment()
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
-        self._busy = False  # a group is with the thread, or will be in a moment
+        self._busy = False  # a group is on its way to the disk, or will be in a moment
         self._calm: asyncio.Future[None] | None = None  # who waits for that to end
-        self._groups: queue.SimpleQueue[list[_Pending] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._make_syncer = syncer
+        self._syncer: Syncer | None = None
         self._committed: Position | None = None
         self._waiting_bytes = 0
         self._disk_free = 0
@@ -69,11 +70,8 @@ class SegmentWriter:
         payload = fmt.encode_payload(record)
         self._let_in(len(payload))
         loop = asyncio.get_running_loop()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, args=(loop,), name="spool", daemon=True)
-            self._thread.start()
         future: asyncio.Future[None] = loop.create_future()
-        self._pending.append((payload, zlib.crc32(payload), future))
+        self._pending.append((payload, fmt.crc32(payload), future))
         self._pending_bytes += len(payload)
         if not self._busy:
             self._busy = True
@@ -94,10 +92,9 @@ class SegmentWriter:
         if self._busy:
             self._calm = self._calm or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._calm)
-        if self._thread is not None:
-            self._groups.put(None)
-            self._thread.join()
-            self._thread = None
+        if self._syncer is not None:
+            self._syncer.close()
+            self._syncer = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -123,7 +120,7 @@ class SegmentWriter:
             self._committed = committed
             for number in [n for n in tuple(self._sizes) if n < committed.segment and n != self._segment]:
                 del self._sizes[number]
-        sizes = dict(self._sizes)  # the spool's thread adds to it
+        sizes = self._sizes
         done = self._committed.at if self._committed and self._committed.segment in sizes else 0
         header = fmt.segment_header_bytes
         self._waiting_bytes = max(0, sum(size - header for size in sizes.values()) - max(0, done - header))
@@ -134,13 +131,28 @@ class SegmentWriter:
         """While this group is on its way to the disk the next one gathers; each costs one sync."""
         group, self._pending = self._pending, []
         self._pending_bytes = 0
-        self._groups.put(group)
+        before = self._sizes[self._segment], self._sequence
+        try:
+            if before[0] >= self._segment_bytes_max:
+                self._open_segment()
+                before = self._sizes[self._segment], self._sequence
+            for start in range(0, len(group), _RECORDS_A_WRITE):
+                self._append(group[start : start + _RECORDS_A_WRITE])
+            if self._syncer is None:
+                self._syncer = self._make_syncer(asyncio.get_running_loop())
+            self._syncer.start(self._fd, partial(self._synced, group, before))
+        except OSError as e:
+            self._synced(group, before, e)
+
+    def _synced(self, group: list[_Pending], before: tuple[int, int], error: OSError | None) -> None:
+        if error is not None:
+            self._abandon(*before)
+        self._written(group, error)
 
     def _written(self, group: list[_Pending], error: OSError | None) -> None:
-        """On the event loop."""
         self._waiting_bytes += sum(len(payload) + fmt.record_header_bytes for payload, _, _ in group)
         if self._pending:
-            self._begin()
+            asyncio.get_running_loop().call_soon(self._begin)
         else:
             self._busy = False
             if self._calm is not None:
@@ -154,51 +166,30 @@ class SegmentWriter:
             else:
                 future.set_exception(OSError(error.errno, error.strerror, error.filename))
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The spool's own thread, until it is given None."""
-        while (group := self._groups.get()) is not None:
-            error = self._write(group)
-            loop.call_soon_threadsafe(self._written, group, error)
-
-    def _write(self, group: list[_Pending]) -> OSError | None:
-        """In the spool's own thread. An error is returned: it belongs to every record of the group."""
-        try:
-            if self._sizes[self._segment] >= self._segment_bytes_max:
-                self._open_segment()
-            for start in range(0, len(group), _RECORDS_A_WRITE):
-                self._append(group[start : start + _RECORDS_A_WRITE])
-        except OSError as e:
-            return e
-        return None
-
     def _append(self, group: list[_Pending]) -> None:
-        """One system call writes and syncs (O_DSYNC): the thread gives up and takes back the interpreter only once."""
+        """Into the kernel's memory, which takes microseconds; the sync is what takes time."""
         parts: list[bytes | memoryview] = []
         sequence = self._sequence
         for payload, crc32, _ in group:
             parts += (fmt.record_header(self._salt, sequence, len(payload), crc32), payload)
             sequence += 1
-        size = self._sizes[self._segment]
         wanted = sum(map(len, parts))
-        try:
-            written = os.writev(self._fd, parts)
-            if written < wanted:
-                self._write_rest(b"".join(parts), written)
-        except OSError:
-            self._abandon(size)
-            raise
-        self._sizes[self._segment] = size + wanted
+        written = os.writev(self._fd, parts)
+        if written < wanted:
+            self._write_rest(b"".join(parts), written)
+        self._sizes[self._segment] += wanted
         self._sequence = sequence
 
     def _write_rest(self, data: bytes, written: int) -> None:
         while written < len(data):
             written += os.write(self._fd, memoryview(data)[written:])
 
-    def _abandon(self, size: int) -> None:
-        """After a failed write: half a group must not stay, since its senders are told that nothing was kept.
+    def _abandon(self, size: int, sequence: int) -> None:
+        """After a failed write or sync: nothing of a group must stay, since its senders are told that nothing was kept.
 
         The file is not written again either: the kernel may have dropped its pages and would say "ok" the next time.
         """
+        self._sizes[self._segment], self._sequence = size, sequence
         try:
             os.ftruncate(self._fd, size)
             self._open_segment()
@@ -209,7 +200,7 @@ class SegmentWriter:
     def _open_segment(self) -> None:
         number = self._segment + 1
         header = fmt.SegmentHeader(fmt.new_salt(), self._sequence)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_DSYNC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         path = fmt.segment_path(self._folder, number)
         fd = os.open(path, flags, 0o600)
         try:
