@@ -1,4 +1,7 @@
-"""``fivehundred import``: an export into a store, or events of Sentry, GlitchTip, Bugsink into a running Console."""
+"""``fivehundred import``: an export into a store, or events of Sentry, GlitchTip, Bugsink into a running Console.
+
+Events of others come from a file, or from the tracker's own API by its address.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,29 @@ import argparse
 import gzip
 import http.client
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, Final
 
 from fivehundred.cli import Exit
 from fivehundred.cli_data import add_store, opened, said
 from fivehundred.envelope import Dsn, DsnError
 
-_batch: Final = 50  # events of one request each, over one connection
+token_variable: Final = "FIVEHUNDRED_IMPORT_TOKEN"  # noqa: S105 - a name
 _wait_s_max: Final = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="to read; - is standard input")
+    parser.add_argument("file", metavar="FILE|URL", help="to read; - is standard input, a URL another tracker's API")
     parser.add_argument("--dsn", default="", help="of the project that events of other trackers go to")
+    parser.add_argument(
+        "--token", default=os.environ.get(token_variable, ""), help=f"of the other tracker's API ({token_variable})"
+    )
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="keeps how far it is, and goes on from there")
     add_store(parser)
 
 
@@ -31,8 +40,11 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _main(args: argparse.Namespace) -> int:
+    from fivehundred.console.import_api import is_address
     from fivehundred.console.importing import ImportRefused, foreign_events, is_export
 
+    if is_address(args.file):
+        return _from_api(args)
     with _reading(args.file) as file:
         try:
             if is_export(file.peek(64)[:64]):  # type: ignore[attr-defined]  # both are buffered readers
@@ -45,6 +57,27 @@ def _main(args: argparse.Namespace) -> int:
             return _send(Dsn.parse(args.dsn), foreign_events(file))
         except (ImportRefused, DsnError) as error:
             raise SystemExit(f"{args.file}: {error}") from error
+
+
+def _from_api(args: argparse.Namespace) -> int:
+    from fivehundred.console.import_api import Place, Progress, events
+    from fivehundred.console.importing import ImportRefused
+
+    if not args.dsn:
+        raise SystemExit("say where the events go to: --dsn http://KEY@127.0.0.1:5500/1, of a running Console")
+
+    def tell(place: Place) -> None:
+        print(f"\r{place.events:,} events of {place.pages:,} pages", end="", file=sys.stderr, flush=True)
+
+    try:
+        progress = Progress(args.file, args.resume, tell if sys.stderr.isatty() else lambda _: None)
+        if progress.place.done:
+            print(f"{args.resume} says that all {progress.place.events:,} events were taken; remove it to begin anew")
+            return Exit.ok
+        return _send(Dsn.parse(args.dsn), events(args.file, args.token, progress))
+    except (ImportRefused, DsnError) as error:
+        rest = f" What came before is taken; go on with --resume {args.resume}." if args.resume else ""
+        raise SystemExit(f"{args.file}: {error}.{rest}") from error
 
 
 @contextmanager
@@ -75,9 +108,11 @@ def _send(dsn: Dsn, events: Iterator[dict[str, Any]]) -> int:
     connection, sent, refused = kind(dsn.host, dsn.port, timeout=30), 0, 0
     deadline = time.monotonic() + _wait_s_max
     for event in events:
-        while (status := _post(connection, dsn, event)) == 429 and time.monotonic() < deadline:
+        while (status := _post(connection, dsn, event)) in (0, 429, 503) and time.monotonic() < deadline:
             time.sleep(1)
-        if status in (401, 403, 404, 429):
+        if status == 0:
+            raise SystemExit(f"no Console answers at {dsn.host}:{dsn.port} after {sent:,} events; is it running?")
+        if status in (401, 403, 404, 429, 503):
             raise SystemExit(f"the Console answered {status} after {sent:,} events; is the DSN right, has it room?")
         sent, refused = sent + (status == 200), refused + (status != 200)
         deadline = time.monotonic() + _wait_s_max
@@ -89,12 +124,17 @@ def _send(dsn: Dsn, events: Iterator[dict[str, Any]]) -> int:
 
 
 def _post(connection: http.client.HTTPConnection, dsn: Dsn, event: dict[str, Any]) -> int:
+    """The status; 0 when nobody answered, as on a connection that was idle for too long: the next one is a new one."""
     item = json.dumps(event).encode("utf-8", "replace")
     head = json.dumps({"event_id": event["event_id"], "dsn": ""}).encode()
     body = gzip.compress(b"%s\n%s\n%s\n" % (head, json.dumps({"type": "event", "length": len(item)}).encode(), item), 1)
     headers = {"X-Sentry-Auth": f"Sentry sentry_version=7, sentry_key={dsn.key}", "Content-Encoding": "gzip",
                "Content-Type": "application/x-sentry-envelope"}  # fmt: skip
-    connection.request("POST", f"{dsn.prefix}/api/{dsn.project}/envelope/", body, headers)
-    answer = connection.getresponse()
-    answer.read()
+    try:
+        connection.request("POST", f"{dsn.prefix}/api/{dsn.project}/envelope/", body, headers)
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        return 0
     return answer.status

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, Final
 
@@ -225,18 +225,18 @@ def sent(raw: Any) -> dict[str, Any] | None:
 
 
 def _from_api(raw: dict[str, Any]) -> dict[str, Any]:
-    entries = {one.get("type"): one.get("data") or {} for one in raw["entries"] if isinstance(one, dict)}
+    entries = {str(one.get("type")): _dict(one.get("data")) for one in _list(raw["entries"]) if isinstance(one, dict)}
     event: dict[str, Any] = {
         "event_id": raw.get("eventID") or raw.get("id"),
         "timestamp": raw.get("dateCreated") or raw.get("dateReceived"),
         "platform": raw.get("platform"),
         "logger": raw.get("logger"),
         "message": entries.get("message", {}).get("formatted") or raw.get("message"),
-        "tags": [(tag.get("key"), tag.get("value")) for tag in raw.get("tags") or () if isinstance(tag, dict)],
+        "tags": [(str(tag.get("key")), tag.get("value")) for tag in _list(raw.get("tags")) if isinstance(tag, dict)],
         "contexts": raw.get("contexts"),
         "user": raw.get("user"),
         "sdk": raw.get("sdk"),
-        "release": (raw.get("release") or {}).get("version") if isinstance(raw.get("release"), dict) else None,
+        "release": _dict(raw.get("release")).get("version"),
         "exception": _snake(entries.get("exception")),
         "breadcrumbs": _snake(entries.get("breadcrumbs")),
         "request": entries.get("request"),
@@ -247,6 +247,14 @@ def _from_api(raw: dict[str, Any]) -> dict[str, Any]:
               "transaction": named.get("transaction"), "level": named.get("level")}  # fmt: skip
     event["release"] = event["release"] or named.get("release")
     return {name: value for name, value in event.items() if value is not None}
+
+
+def _dict(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 _RENAMED: Final = {"absPath": "abs_path", "lineNo": "lineno", "colNo": "colno", "inApp": "in_app",
@@ -267,14 +275,3 @@ def _snake(raw: Any) -> Any:
         found["context_line"] = next((text for number, text in pairs if number == raw["lineNo"]), "")
         found["post_context"] = [text for number, text in pairs if number > raw["lineNo"]]
     return found
-
-
-def in_batches(events: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for event in events:
-        batch.append(event)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
