@@ -49,6 +49,9 @@ paths = (
     "/grouping",
     "/people",
     "/audit",
+    "/projects/1/rules",
+    "/api/v1/docs",
+    "/api/v1/docs/shapes",
     "/sign-in?back=/faults",
 )
 
