@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fivehundred.guard import deadline, duplicates
+from fivehundred.guard import deadline, duplicates, lifespan
 from fivehundred.guard.exchange import AsgiApp, Exchange, Receive, Scope, Send, key
 from fivehundred.guard.inside import see_inside
 from fivehundred.guard.websocket import Socket
@@ -37,7 +37,9 @@ class AsgiGuard:
             finally:
                 scope.pop(key, None)  # the two refer to each other: else every request is work for the collector
                 exchange.over()
-        elif key in scope or kind == "lifespan":
+        elif key in scope:
             await self.app(scope, receive, send)
+        elif kind == "lifespan":
+            await lifespan.run(self.guard, self.app, scope, receive, send)
         else:
             await Socket(Exchange(self.guard, scope, receive, send)).run(self.app)

@@ -30,9 +30,8 @@ def install(guard: Guard) -> None:
     if threading.excepthook is not _thread:
         _before["thread"] = threading.excepthook
         threading.excepthook = _thread
-    asyncio = logging.getLogger("asyncio")
-    if _tasks not in asyncio.filters:
-        asyncio.addFilter(_tasks)
+    logging.getLogger("asyncio").addFilter(_tasks)  # adding it twice is one
+    logging.getLogger("gunicorn.error").addFilter(_boots)
 
 
 def remove(guard: Guard) -> None:
@@ -45,6 +44,7 @@ def remove(guard: Guard) -> None:
     if threading.excepthook is _thread:
         threading.excepthook = _before.pop("thread", threading.__excepthook__)
     logging.getLogger("asyncio").removeFilter(_tasks)
+    logging.getLogger("gunicorn.error").removeFilter(_boots)
 
 
 def _main(kind: type[BaseException], exc: BaseException, trace: Any) -> None:
@@ -72,6 +72,20 @@ class _Tasks(logging.Filter):
 
 
 _tasks: Final = _Tasks()
+
+
+class _Boots(logging.Filter):
+    """What gunicorn logs when a worker cannot load the application: no hook of Python's hears of it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.msg == "Exception in worker process":
+            found = record.exc_info[1]
+            if isinstance(found, Exception):
+                _tell(found)
+        return True
+
+
+_boots: Final = _Boots()
 
 
 def _tell(exc: BaseException) -> None:

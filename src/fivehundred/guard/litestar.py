@@ -6,6 +6,8 @@ every handler of the application's own comes before; around all of it, and aroun
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response
@@ -25,6 +27,16 @@ def install(guard: Guard, app: Litestar) -> Litestar:
     app.exception_handlers.setdefault(500, _unhandled)
     app.after_exception.append(_seen)
     app.asgi_handler = AsgiGuard(guard, app.asgi_handler)  # type: ignore[arg-type, assignment]
+
+    @asynccontextmanager
+    async def lived(app: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        except Exception as exc:
+            guard.report(exc, None, status=None)
+            raise
+
+    app._lifespan_managers.insert(0, lived)  # Litestar's lifespan does not go through asgi_handler
     return app
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quart import Quart, Response, has_request_context, request, websocket
+from quart.signals import got_background_exception, got_serving_exception
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from fivehundred.guard import duplicates
@@ -52,6 +53,14 @@ def install(guard: Guard, app: Quart) -> Quart:
             return await app.finalize_request(Response(b"", 500), from_error_handler=True)
 
     _sockets(app)
+
+    async def behind(sender: Quart, exception: Exception) -> None:
+        guard.report(exception, None, status=None)
+        duplicates.mark(exception)
+
+    # Quart logs both itself, after these signals
+    got_background_exception.connect(behind, app, weak=False)
+    got_serving_exception.connect(behind, app, weak=False)
     app.__dict__["handle_exception"] = unhandled
     app.__dict__["handle_user_exception"] = handled
     app.__dict__["full_dispatch_request"] = dispatched
