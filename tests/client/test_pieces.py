@@ -118,6 +118,21 @@ def test_a_budget_is_earned_and_bounded() -> None:
     assert not budget.take(60.0, 1)  # what was saved in a busy minute is gone in a quiet one
 
 
+def test_a_time_out_is_tried_again_where_recent_successes_vouch_for_the_server() -> None:
+    quiet, busy = Budget(), Budget()
+    for budget, successes in ((quiet, 4), (busy, 5)):
+        for _ in range(successes):
+            budget.succeeded(1.0)
+    assert (quiet.take(1.0, 2, in_doubt=True), busy.take(1.0, 2, in_doubt=True)) == (False, True)
+    assert quiet.take(1.0, 2)  # what the server has refused at once may be tried again
+
+
+def test_before_the_first_success_one_time_out_may_be_tried_again() -> None:
+    budget = Budget()
+    assert budget.take(0.0, 2, in_doubt=True)
+    assert not budget.take(0.0, 2, in_doubt=True)
+
+
 def test_a_budget_loses_nothing_between_threads() -> None:
     one = origin("http://threads")
 

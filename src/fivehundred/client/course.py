@@ -141,7 +141,7 @@ class Course:
             return 0.0
         elif self._origin.open_at(now + wait):
             self._stopped = "the breaker is open"
-        elif not self._origin.take(now, rules.cost(outcome)):
+        elif not self._origin.take(now, rules.cost(outcome), in_doubt=rules.in_doubt(outcome)):
             self._stopped = "the retries that past successes have earned are used up"
         return None if self._stopped else wait
 

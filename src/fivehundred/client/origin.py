@@ -64,10 +64,10 @@ class Origin:
         until = self.breaker.open_until
         return until is not None and now < until
 
-    def take(self, now: float, cost: float) -> bool:
+    def take(self, now: float, cost: float, *, in_doubt: bool = False) -> bool:
         with self._lock:
             self._count()
-            return self._budget.take(now, cost)
+            return self._budget.take(now, cost, in_doubt=in_doubt)
 
 
 def origin(name: str) -> Origin:

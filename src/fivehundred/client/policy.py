@@ -64,6 +64,11 @@ def cost(outcome: Outcome) -> float:
     return limits.budget_cost_overload if is_overload(outcome) else limits.budget_cost
 
 
+def in_doubt(outcome: Outcome) -> bool:
+    """Whether the server may still be at work on the attempt."""
+    return outcome.failure == "timeout"
+
+
 def refusal(policy: Policy, request: Request, outcome: Outcome, previous: Outcome | None) -> str:
     """Why this failure must not be followed by another attempt, as the end of a sentence; "" when it may."""
     if outcome.failure == "deadline":
