@@ -28,7 +28,7 @@ log = logging.getLogger("fivehundred.console.processes")
 _BACKOFF_S = (0.1, 0.5, 2.0, 10.0, 30.0)  # before the 1st, 2nd ... restart; the last one repeats
 _HEALTHY_S = 60.0  # a child that lived this long starts the back-off from the beginning
 _STOP_S = 10.0  # a batch takes well under a second; past this the child is killed and the batch repeats later
-_NICE = 10  # a tenth of the time of a process that wants all of it, and all that nobody wants
+_NICE = 5  # a third of the time of a process that wants all of it, and all that nobody wants
 _LOCK_WAIT_S = 30.0  # for the child of a Console that was killed a moment ago to notice it
 
 
