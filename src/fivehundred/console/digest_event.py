@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from fivehundred import limits
-from fivehundred.console import digest_frames
+from fivehundred.console.digest_counted import Outlines
 from fivehundred.console.digest_groups import others
 from fivehundred.console.digest_items import Found, Unreadable, malformed
 from fivehundred.console.digest_pieces import Reader
@@ -155,10 +155,7 @@ def _outlined(found: Found) -> Event:
         return _typed(_slim(found), found)
     if found.whole:
         return _typed(scrub(found.raw), found)
-    stacks = digest_frames.taken(found.raw)
-    event = _typed(scrub(found.raw), found)
-    digest_frames.put(event, stacks)
-    return event
+    return _outlines.read(found.raw, lambda wire: _typed(wire, found))
 
 
 def _whole(found: Found) -> tuple[Event, bytes]:
@@ -181,7 +178,9 @@ def _whole(found: Found) -> tuple[Event, bytes]:
     return _kept(scrub(found.read()), found)
 
 
-_reader: Final = Reader()  # of all projects: what it remembers holds for every event
+# Of all projects: what they remember holds for every event
+_reader: Final = Reader()
+_outlines: Final = Outlines()
 
 
 def _kept(wire: dict[str, Json], found: Found) -> tuple[Event, bytes]:

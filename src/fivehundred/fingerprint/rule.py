@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from fivehundred.event import Event, ExceptionItem, Frame
 from fivehundred.fingerprint import outage as outages
 from fivehundred.fingerprint import source, template
+from fivehundred.fingerprint.chain import Chain
 from fivehundred.fingerprint.libraries import known
 from fivehundred.fingerprint.memory import Found, Memory, Traits, digest
 from fivehundred.fingerprint.model import Fingerprint, Key, KeyKind, version
@@ -29,10 +31,35 @@ message_chars_max: Final = 500
 
 def fingerprint(event: Event, memory: Memory) -> Fingerprint:
     """The keys of an event. Teaches ``memory``; call it once per event, in the order of their arrival."""
-    found = _resource(event)
+    looks = _looks(event)
+    found = _resource(event, looks)
     if found is None:
-        found = _stack(event, memory) if event.exceptions or event.frames else _log(event)
+        found = _stack(event, memory, looks) if event.exceptions or event.frames else _log(event)
     return _by_sender(event, found)
+
+
+@dataclass(slots=True)
+class _Looks:
+    """What the exceptions of an event say, whatever else is in it; found out when it is first asked for."""
+
+    variable: tuple[str, int] | None
+    outage: outages.Outage | None
+    sites: list[Site | None] | None = None
+    root: int = -1
+    traits: Traits | None = None
+    made: Fingerprint | None = None  # of the last event with these exceptions
+    made_of: tuple[object, ...] = ()  # and what else decided about it
+
+
+def _looks(event: Event) -> _Looks:
+    chain = event.exceptions
+    if not chain or not isinstance(chain, Chain):
+        return _Looks(outages.environment_variable(event), outages.outage(event))
+    found = chain.notes.get("fingerprint")
+    if not isinstance(found, _Looks):
+        found = _Looks(outages.environment_variable(event), outages.outage(event))
+        chain.notes["fingerprint"] = found
+    return found
 
 
 # ---- what the sender says --------------------------------------------------------------------------------
@@ -55,14 +82,21 @@ def _by_sender(event: Event, fp: Fingerprint) -> Fingerprint:
 # ---- resources -------------------------------------------------------------------------------------------
 
 
-def _resource(event: Event) -> Fingerprint | None:
-    variable = outages.environment_variable(event)
-    if variable:
-        name, at = variable
+def _resource(event: Event, looks: _Looks) -> Fingerprint | None:
+    if looks.variable is None and (looks.outage is None or not looks.outage.certain):
+        return None
+    if looks.made is None or looks.made_of != (event.transaction,):
+        looks.made, looks.made_of = _of_resource(event, looks), (event.transaction,)
+    return looks.made
+
+
+def _of_resource(event: Event, looks: _Looks) -> Fingerprint | None:
+    if looks.variable is not None:
+        name, at = looks.variable
         why = f"grouped by the environment variable {name}, which is missing wherever it is read; the stack was ignored"
         return _made(event, at, "env", (("variable", name),), why)
-    out = outages.outage(event)
-    if out is None or not out.certain:
+    out = looks.outage
+    if out is None:
         return None
     parts = tuple((n, v) for n, v in (("kind", out.kind), ("family", out.family), ("peer", out.peer)) if v)
     what = " ".join(v for v in (out.family, out.peer) if v) or "the machine"
@@ -90,9 +124,11 @@ def _made(event: Event, at: int, kind: KeyKind, parts: tuple[tuple[str, str], ..
 # ---- stacks ----------------------------------------------------------------------------------------------
 
 
-def _stack(event: Event, memory: Memory) -> Fingerprint:
-    sites = [site(x.frames) for x in event.exceptions]
-    root = root_exception(event.exceptions, sites)
+def _stack(event: Event, memory: Memory, looks: _Looks) -> Fingerprint:
+    if looks.sites is None:
+        looks.sites = [site(x.frames) for x in event.exceptions]
+        looks.root = root_exception(event.exceptions, looks.sites)
+    sites, root = looks.sites, looks.root
     x = event.exceptions[root] if root >= 0 else None
     frames = x.frames if x else event.frames
     where = sites[root] if x else site(frames)
@@ -100,8 +136,16 @@ def _stack(event: Event, memory: Memory) -> Fingerprint:
         return _log(event, where)
     if where is None and not (x and x.type):
         return _log(event)
-    traits = _traits(event, root, where, sites)
+    traits = looks.traits = _of_event(event, looks.traits or _traits(event, root, where, sites), frames, where)
     found = memory.find(traits)
+    decided = (found.group.value, found.caller, found.continues, found.notes, event.transaction)
+    if looks.made is None or looks.made_of != decided:
+        looks.made, looks.made_of = _of_group(event, root, where, traits, found), decided
+    return looks.made
+
+
+def _of_group(event: Event, root: int, where: Site | None, traits: Traits, found: Found) -> Fingerprint:
+    x = event.exceptions[root] if root >= 0 else None
     keys = [Key("strict", found.group.value, _parts(traits, found))]
     keys.append(_loose(traits.type, traits.codes, traits.words))
     if traits.line.shape and traits.line.words:
@@ -115,7 +159,7 @@ def _stack(event: Event, memory: Memory) -> Fingerprint:
         message=_one_line(x.value if x else event.message),
         culprit=_culprit(event, where),
         root=root,
-        frame=where.frame if where else len(frames) - 1,
+        frame=where.frame if where else len(x.frames if x else event.frames) - 1,
         why=_why(traits, found, where),
         continues=found.continues,
     )
@@ -137,7 +181,7 @@ def _traits(event: Event, root: int, where: Site | None, sites: Sequence[Site | 
     words: tuple[str, ...] = ()
     if x is None:
         words = template.template(event.message_template or event.message)
-    elif _by_a_person(x, where, line):
+    elif _by_a_person(x, where, line) or (event.platform in _SPEAKING and _is_general(event.platform, x.type)):
         words = template.template(x.value)
     elif where and where.generated and kind in ("KeyError", "IndexError"):
         codes += _identifier(x.value)  # there is no line to tell two of its reasons apart
@@ -161,9 +205,18 @@ def _traits(event: Event, root: int, where: Site | None, sites: Sequence[Site | 
         words=words,
         line=line,
         lined=not chance and template.constant(words) < 2,
-        release=event.release,
-        spot=_spot(event, frames[where.crash]) if where and not chance else "",
+        release="",
+        spot="",
     )
+
+
+def _of_event(event: Event, traits: Traits, frames: Sequence[Frame], where: Site | None) -> Traits:
+    """The traits with what the exceptions do not say."""
+    chance = traits.type in _ANYWHERE or traits.type in _OVERFLOWS
+    spot = _spot(event, frames[where.crash]) if where and not chance else ""
+    if traits.release == event.release and traits.spot == spot:
+        return traits
+    return replace(traits, release=event.release, spot=spot)
 
 
 def _callers(newer_sites: Sequence[Site | None], where: Site | None) -> tuple[str, ...]:
@@ -200,6 +253,20 @@ def _by_a_person(x: ExceptionItem, where: Site | None, line: source.Line) -> boo
     return (not x.module or x.module == "builtins") and not template.interpreters(x.type, x.value)
 
 
+# Languages whose libraries put all their errors into one class: which one it is, only the message says.
+_SPEAKING: Final = frozenset("go java node javascript php ruby csharp rust elixir".split())
+_GENERAL: Final = frozenset(
+    "error exception fault failure runtime standard io sql psql pq pg my db database jdbc string wrap unknown".split()
+)
+
+
+@lru_cache(maxsize=2_000)
+def _is_general(platform: str, kind: str) -> bool:
+    """Does the class say no more than that it is an error? In Go none says more."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.split(r"[.\\:]", kind)[-1])
+    return platform == "go" or (bool(words) and all(word.lower() in _GENERAL for word in words))
+
+
 def _codes(x: ExceptionItem) -> tuple[str, ...]:
     family = outages.family_of(x)
     wrapped = outages.WRAPPED.match(x.value) if x.module.startswith("sqlalchemy") else None
@@ -207,7 +274,7 @@ def _codes(x: ExceptionItem) -> tuple[str, ...]:
     found = template.codes(_type(x), x.module, x.value)
     if wrapped:
         found += (wrapped[1].rpartition(".")[2],)
-    if family in _DATABASES or x.module.startswith(_MAPPERS):
+    if family in _DATABASES or x.module.startswith(_MAPPERS) or "SQL" in x.type:
         found += template.database(x.value)
     if isinstance(state, str) and state:
         found += (state,)
@@ -235,6 +302,8 @@ def _type(x: ExceptionItem) -> str:
 @lru_cache(maxsize=2_000)
 def _bare(kind: str) -> str:
     bare = re.split(r"[.\\:]", kind)[-1] if kind else "Error"
+    if bare == "Error" and "." in kind:
+        return kind.lstrip("*&")  # Go: the package is the name, "pq.Error"
     return _RENAMED.get(bare, bare) or kind
 
 
