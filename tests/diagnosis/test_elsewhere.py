@@ -10,6 +10,7 @@ from fivehundred.diagnosis.diagnose import diagnose
 
 # What a rule that is right elsewhere says otherwise: who is meant by the name stands in no event.
 disputed = {
+    "opensearch times out",
     "mongo network timeout",  # the store's time-out, as for every other store
     "nats no responders",  # the server answers: nobody listens to that subject
     "boto dynamo table missing",  # AWS says the same of a missing queue, function or secret

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from tests.scenarios.scenario import Scenario, Skip, catalogue
 from tests.scenarios.stage import Stage, ways
@@ -99,12 +100,18 @@ def play_here(one: Scenario, way: str) -> Played:
 
 def _alone(one: Scenario, way: str) -> Played:
     command = [sys.executable, "-m", "tests.scenarios.run", "--here", one.id, "--way", way]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_play_s_max, check=False)
+    except subprocess.TimeoutExpired:
+        return Played(one.id, way, one.cause, one.transient, failed=f"not done after {_play_s_max} s")
     line = next((line for line in done.stdout.splitlines() if line.startswith('{"id"')), "")
     if not line:
         said = (done.stderr or done.stdout)[-600:]
         return Played(one.id, way, one.cause, one.transient, failed=f"exit {done.returncode}: {said}")
     return Played(**json.loads(line))
+
+
+_play_s_max: Final = 240  # most take two; a busy machine may take its time
 
 
 def as_line(played: Played) -> str:

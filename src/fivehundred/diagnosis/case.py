@@ -20,6 +20,7 @@ from fivehundred.diagnosis.conditions import name_of, sqlstate_by_class
 from fivehundred.diagnosis.frames import in_app, root
 from fivehundred.diagnosis.model import Fact, History, Strength
 from fivehundred.diagnosis.rules.base import Finder, Peer, Rule
+from fivehundred.diagnosis.rules.order import by_id
 from fivehundred.diagnosis.taint import Input, inputs_of
 from fivehundred.diagnosis.told.base import plain
 from fivehundred.event import Event, ExceptionItem, Frame, Json
@@ -102,6 +103,7 @@ def case_of(event: Event, history: History) -> Case:
         item = ExceptionItem(value=event.message, frames=event.frames)
         raised = [Raised(0, item, event.message[: limits.diagnosed_text_chars_max], [])]
     case = Case(event, history, raised)
+    case.app_frame = case._own_frame()
     case.products = _products(case)
     case.address = _address(case)
     if not case.products:
@@ -113,7 +115,6 @@ def case_of(event: Event, history: History) -> Case:
     case.peer = next((index.peer_of(product) for product in case.products), "")
     route = event.ours.get("route")
     case.inputs = inputs_of(event.request, route if isinstance(route, str) and route else event.transaction)
-    case.app_frame = case._own_frame()
     for one in raised:
         for rule, fact in _clues(one, case):
             case.clues.setdefault(rule.id, []).append(fact)
@@ -211,6 +212,9 @@ def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
             return name
         if isinstance(number, int):
             return _errno_name(number, one)
+    curl = _curl.search(one.text)
+    if curl:
+        return _curl_codes.get(int(curl[1]), "")
     found = _errno_text.search(one.text)
     if found:
         return _errno_name(int(found[1] or found[2] or found[3]), one)
@@ -222,6 +226,17 @@ def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
     return _strerror_codes[spoken[1].lower()] if spoken else ""
 
 
+_curl: Final = re.compile(r"\b(?:cURL error |curl: \()(\d{1,2})\b")
+_curl_codes: Final = {
+    5: "EAI_NONAME",
+    6: "EAI_NONAME",
+    7: "ECONNREFUSED",
+    23: "ENOSPC",
+    28: "ETIMEDOUT",
+    52: "ECONNRESET",
+    55: "EPIPE",
+    56: "ECONNRESET",
+}
 _strerror_codes: Final = {
     "connection refused": "ECONNREFUSED",
     "no route to host": "EHOSTUNREACH",
@@ -254,7 +269,7 @@ _strerror: Final = re.compile(
 # "[Errno 111] ...", "(os error 111)", or an error of the system as it prints itself inside of another one
 _errno_text = re.compile(
     r"\[Errno (-?\d{1,4})\]|\b(?:Connection\w{0,20}Error|BrokenPipeError|OSError|gaierror)\((-?\d{1,3}), "
-    r"|\(os error (\d{1,4})\)"
+    r"|(?:\(os |\b)error[ =](\d{1,4})(?:\)|, )"
 )
 _errno_word = re.compile(r"\b(E[A-Z]{3,14})\b")
 _errno_names: Final = frozenset(errnos.errorcode.values())
@@ -323,8 +338,14 @@ def _address(case: Case) -> str:
 def _clues(one: Raised, case: Case) -> Iterator[tuple[Rule, Fact]]:
     source = f"exception[{one.number}]"
     for rule, fact in (*_code_clues(one, case, source), *_class_clues(one, source), *_text_clues(one, case, source)):
+        if case.peer == "database" and rule.id in _of_a_store:
+            rule = by_id[_of_a_store[rule.id]]
         if not (rule.peer == "database" and case.peer == "http"):
             yield rule, fact
+
+
+# What texts say of any peer, where the peer is known to be a data store.
+_of_a_store: Final = {"overload.upstream_down": "database.refused", "overload.upstream_timeout": "database.timeout"}
 
 
 def _code_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fact]]:
@@ -334,7 +355,7 @@ def _code_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, Fa
         if rule:
             text = _errno_text_of(one, case)
             yield rule, Fact("errno", case.address or one.type, one.errno, "decisive", f"{source}.mechanism", text)
-    if one.sqlstate:
+    if one.sqlstate and not (one.errno and one.sqlstate.startswith("08")):  # the system says why it cannot connect
         rule = index.by_sqlstate(one.sqlstate)
         if rule:
             name = name_of(one.sqlstate)
@@ -427,15 +448,15 @@ _replies: Final = (
     re.compile(r"An error occurred \((\w+(?:\.\w+)*)\) when calling"),
     re.compile(r"StatusCode\.([A-Z_]+)"),
     re.compile(r"too many ([45]\d\d) error responses"),
-    re.compile(r"[Ss]tatus(?: ?[Cc]ode)?[:=]? ?([45]\d\d)\b"),
+    re.compile(r"\b(?:[Ss]tatus|HTTP|[Rr]esponse)(?: (?:status|response))?(?: ?[Cc]ode)?[:=]? ?([45]\d\d)\b"),
+    re.compile(r"\bcode = ([A-Z]\w+) desc = "),
     re.compile(r"^\(([45]\d\d)\)\nReason: "),
 )
 
 
 # "... resulted in a `503 Service Unavailable` response": a number beside its own name is a status wherever it stands
-_named_status: Final = re.compile(
-    r"\b(" + "|".join(f"{status.value} {re.escape(status.phrase)}" for status in HTTPStatus if status >= 400) + r")\b"
-)
+_named_status: Final = re.compile(r"\b([45]\d\d) ([A-Z][a-z]+)")
+_status_names: Final = {(str(status.value), status.phrase.partition(" ")[0]) for status in HTTPStatus}
 # Clients of many services begin their message with the status; so do the frameworks that answer with one themselves,
 # and sentences that happen to begin with that number. Its name beside it, or a client's class, makes it an answer.
 _begins_with_status: Final = re.compile(
@@ -453,11 +474,12 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
     if not (code and index.by_reply(code)):
         code = next((found[1] for pattern in _replies if (found := pattern.search(one.text))), "")
         if not code and one.roots.isdisjoint(_answering) and not concepts.is_own(one):
-            named = _named_status.search(one.text)
-            code = named[1][:3] if named else ""
+            code = next((found[0] for found in _named_status.findall(one.text) if found in _status_names), "")
+        if code[:1].isalpha() and not index.by_reply(code):  # gRPC for Go: ResourceExhausted
+            code = "_".join(stores.words_of(code)).upper()
         if not code and "smtplib" in one.roots and _smtp_later.search(one.text):
             code = "SMTP 4"
-    if code == "UNAVAILABLE" and "ailed to connect" in one.text:
+    if code == "UNAVAILABLE" and _no_connection.search(one.text):
         return  # gRPC says the same of a server that is busy and of none
     rule = index.by_reply(code) if code else None
     if rule is None and one.roots.isdisjoint(_answering) and (begins := _begins_with_status.match(one.text)):
@@ -475,6 +497,7 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
         yield rule, Fact("reply", case.address, code, "decisive", f"{source}.value", text)
 
 
+_no_connection: Final = re.compile(r"ailed to connect|onnection refused|while dialing")
 _smtp_later: Final = re.compile(r"\(4\d\d, b['\"]")
 
 

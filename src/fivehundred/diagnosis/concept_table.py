@@ -27,6 +27,7 @@ _variable: Final = r"(?-i:\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b)"
 _way: Final = (
     r"(?:connect(?:ion)?|session|stream|socket|channel|transport|network|communication|endpoint|link|bootstrap)"
 )
+_net: Final = r"(?:connect(?:ion)?|transport|network|communication|socket|endpoint|bootstrap)"
 _peer: Final = r"(?:server|service|host|broker|node|cluster|leader|primary|api|upstream|backend|gateway)"
 _talk: Final = (
     r"(?:connect(?:ion|ing)?|read|write|socket|headers?|body|response|request|http|rpc|call|network|server|client|api"
@@ -271,6 +272,15 @@ concepts: Final = (
         ),
     ),
     Concept(
+        "a package or driver that is not installed",
+        "misconfiguration.module",
+        names=(r"(?:package|module|driver|extension|plugin|adapter) (?:not found|missing|not installed)",),
+        texts=(
+            r"(?:unknown|no suitable|missing|could ?n[o']t (?:find|load)) (?:\w+ )?(?:driver|module|package|extension)",
+            r"(?:driver|package|extension|plugin) .{0,60}(?:is not installed|not found|could not be (?:found|loaded))",
+        ),
+    ),
+    Concept(
         "a template that is not there",
         "misconfiguration.template_missing",
         names=(
@@ -284,9 +294,11 @@ concepts: Final = (
         ),
     ),
     Concept(
-        "a program that is not installed",
+        "a program or file that is not there",
         "misconfiguration.path",
         names=(
+            r"no such file",
+            r"file not found",
             r"(?:executable|binary|program|command|tool|exec|browser|driver) (?:not found|missing)",
             r"not installed",
         ),
@@ -344,6 +356,15 @@ concepts: Final = (
             r"not authori[sz]ed to",
             r"unauthori[sz]ed",
             r"permission denied for",
+        ),
+    ),
+    Concept(
+        "a signature that is not ours",
+        "security.forged_token",
+        names=(r"(?:invalid|bad) signature", r"signature (?:invalid|mismatch|verification)"),
+        texts=(
+            r"(?:invalid|bad|wrong) signature\b",
+            r"signature (?:is |was )?(?:invalid|verification failed|mismatch|does not match)",
         ),
     ),
     Concept(
@@ -415,11 +436,20 @@ concepts: Final = (
         ),
     ),
     Concept(
+        "two sides that do not agree on TLS",
+        "misconfiguration.tls",
+        names=(r"\b(?:tls|ssl)\b",),
+        texts=(
+            r"\b(?:tls|ssl)\b.{0,60}(?:handshake|record|version|message|alert|protocol)",
+            r"handshake (?:failed|failure|error)",
+        ),
+    ),
+    Concept(
         "a peer that cannot be reached",
         "overload.upstream_down",
         store="database.refused",
         names=(
-            rf"{_way}(?: \w+){{0,2}} (?:refused|fail\w*|error|exception|not established)",
+            rf"{_net}(?: \w+){{0,2}} (?:refused|fail\w*|error|exception|not established)",
             rf"(?:{_way}|{_peer})(?: \w+){{0,2}} (?:unavailable|unreachable|down|not available)",
             r"\bdown$",
             rf"(?:no|cannot|can not|could not|unable|not) (?:\w+ ){{0,2}}(?:{_way}|{_peer})s?\b",

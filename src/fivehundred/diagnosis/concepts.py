@@ -34,7 +34,7 @@ _of_the_code: Final = frozenset(
     )
 )
 # Rules that say so little that a concept may know better.
-_vague: Final = frozenset({"bug.code", "bug.exception", "database.error"})
+_vague: Final = frozenset({"bug.code", "bug.exception", "database.error", "overload.deadline"})
 _raises: Final = ("raise", "throw", "panic", "die(", "return err", "fail(", "abort(")
 
 
@@ -64,12 +64,14 @@ def is_own(one: Raised) -> bool:
 
 def _of_one(one: Raised, case: Case) -> Iterator[tuple[str, Fact]]:
     text = one.text[: limits.concept_text_chars_max]
-    named = _named(one.type)
+    named = _named(one.type if one.type not in _nameless else f"{one.classes[0][0].rpartition('.')[2]} {one.type}")
     coded = frozenset(number for word in _codes(one.text) for number in _named(word)[:1])
     for number, concept in enumerate(concepts):
         by_name, by_text = number in named, number in coded or (bool(text) and _texts[number](text) is not None)
         if by_name or by_text:
             rule = concept.store if concept.store and case.peer == "database" else concept.rule
+            if rule == "database.timeout" and _in_pool(one):
+                rule = "overload.pool"
             source = f"exception[{one.number}]"
             if by_name:
                 said = f"the name {one.type} speaks of {concept.says}"
@@ -78,6 +80,14 @@ def _of_one(one: Raised, case: Case) -> Iterator[tuple[str, Fact]]:
                 said = f"the message speaks of {concept.says}"
                 yield rule, Fact("message", one.type, concept.says, "strong", f"{source}.value", said)
             return
+
+
+_nameless: Final = frozenset({"Error", "Exception"})  # Ruby's Timeout::Error and its like
+
+
+def _in_pool(one: Raised) -> bool:
+    inner = one.frames[-1] if one.frames else None
+    return inner is not None and not in_app(inner) and "pool" in words_of(f"{inner.module} {inner.filename[-80:]}")
 
 
 _nothing: Final = "(?!)"

@@ -66,7 +66,7 @@ _words: Final[dict[str, str]] = {
 def product_named(case: Case) -> str:
     """The product of the exceptions' names, or of the library frames right below the application's; or nothing."""
     for one in case.raised:
-        found = _of_exception(one)
+        found = next((product for words, product in _said if words in one.text), "") or _of_exception(one)
         if found:
             return found
     for frame in reversed(case.frames[-limits.store_frames_max :]):
@@ -74,7 +74,13 @@ def product_named(case: Case) -> str:
             found = _of_words(frame.module) or _of_words(frame.abs_path or frame.filename)
             if found:
                 return found
-    return ""
+    # sockets fail without a frame of their client: the application's line may name it
+    line = case.app_frame.context_line if case.app_frame is not None else ""
+    return _of_words(line) if line and any(one.errno in _network for one in case.raised) else ""
+
+
+_said: Final = (('connection to server at "', "postgresql"), ("cURL error ", "http"))  # of libpq and libcurl
+_network: Final = ("ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "EPIPE")
 
 
 def _of_exception(one: Raised) -> str:

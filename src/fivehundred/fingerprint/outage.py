@@ -264,7 +264,7 @@ _TEXT: Final = {
     "the database system is ": "starting",
     "is loading the dataset in memory": "starting",
     "Unknown database": "no-database",
-    "FATAL:  role ": "no-database",
+    "FATAL:  role ": "denied",
     "FATAL:  database ": "no-database",
     "No route to host": "unreachable",
     "Network is unreachable": "unreachable",
@@ -396,9 +396,7 @@ def _peer(event: Event) -> str:
     for x in reversed(event.exceptions):
         found = _PEER.search(x.value[:2_000].partition(_READ_MORE)[0])
         if found:
-            host, port = [g for g in found.groups() if g is not None] + [""] * (
-                2 - len([g for g in found.groups() if g])
-            )
+            host, port = (*(group for group in found.groups() if group is not None), "")[:2]
             return _one_name(f"{host}:{port}" if port else host)
     return ""
 

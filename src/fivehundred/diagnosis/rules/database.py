@@ -131,7 +131,8 @@ schema = Rule(
     mysql=(1054, 1146, 1305, 1072, 1091, 1050, 1060, 1051),
     classes=(
         "django.AmbiguityError",
-        "alembic.CommandError",
+        "alembic.CommandError:revision",
+        "alembic.CommandError:up to date",
         "django.InconsistentMigrationHistory",
         ".PendingMigrationError",
     ),

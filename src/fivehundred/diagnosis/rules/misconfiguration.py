@@ -30,6 +30,7 @@ variable_missing = Rule(
     texts=(
         "starlette|is missing, and has no default",
         "|no secret key was set",
+        '|getenv(String)" is null',
         "django|Set the ",
         "django|The SECRET_KEY setting must not be empty",
     ),
@@ -224,7 +225,7 @@ missing_module = Rule(
     id="misconfiguration.module",
     cause="misconfiguration",
     transient="no",
-    because="a Python package is missing or has another version than the code expects",
+    because="a package is missing or has another version than the code expects",
     advice="install the named package in the version that the lock file names, in this very environment",
     until="the package is installed",
     tell=surroundings.module,
