@@ -75,6 +75,9 @@ def _from_api(args: argparse.Namespace) -> int:
             print(f"{args.resume} says that all {progress.place.events:,} events were taken; remove it to begin anew")
             return Exit.ok
         return _send(Dsn.parse(args.dsn), events(args.file, args.token, progress))
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with --resume {args.resume}" if args.resume else "interrupted", file=sys.stderr)
+        return Exit.interrupted
     except (ImportRefused, DsnError) as error:
         rest = f" What came before is taken; go on with --resume {args.resume}." if args.resume else ""
         raise SystemExit(f"{args.file}: {error}.{rest}") from error

@@ -166,7 +166,7 @@ def test_a_tracker_that_asks_to_wait_or_is_ill_is_asked_again(answer: Answer) ->
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((401, {}, {"detail": "Invalid token"}), "answers 401: the token is not accepted.*project:read"),
+        ((401, {}, {"detail": "Invalid\ntoken"}), "401: the token is not accepted.*project:read.*'Invalid token'"),
         ((403, {}, {}), "answers 403: the token may not read this"),
         ((404, {}, {}), "answers 404: there is no such project"),
         (

@@ -27,6 +27,7 @@ from fivehundred.console.importing import ImportRefused, sent
 _SENTRY: Final = re.compile(r"(?P<root>.*)/api/0/projects/(?P<org>[^/]+)/(?P<project>[^/]+)(?:/events)?/?")
 _BUGSINK: Final = re.compile(r"(?P<root>.*)/api/canonical/0/projects/(?P<project>\d+)/?")
 _LINK: Final = re.compile(r'rel="next"\s*;\s*results="true"\s*;\s*cursor="([^"]{1,500})"')
+_scopes: Final = "Sentry's needs the scope project:read, Bugsink's issues:read and events:read"
 _again: Final = (429, 500, 502, 503, 504)
 
 forms: Final = (
@@ -193,7 +194,7 @@ class Api:
                 return self._json(body, target), headers
             wait = _told_wait(headers) or pause
             if status not in _again or time.monotonic() + wait > deadline:
-                raise ImportRefused(self._refusal(status, target, headers))
+                raise ImportRefused(self._refusal(status, target, headers) + _detail(body))
             time.sleep(wait)
             pause = min(2 * pause, 60.0)
 
@@ -226,8 +227,8 @@ class Api:
 
     def _refusal(self, status: int, target: str, headers: dict[str, str]) -> str:
         said = {
-            401: "the token is not accepted; give one with --token (Sentry: with the scope project:read)",
-            403: "the token may not read this; Sentry's needs the scope project:read",
+            401: f"the token is not accepted; give one with --token ({_scopes})",
+            403: f"the token may not read this ({_scopes})",
             404: "there is no such project, or the token does not see it",
             429: f"it asks for more patience than {limits.import_wait_s_max} s; go on later",
         }.get(status, headers.get("error", ""))
@@ -236,6 +237,15 @@ class Api:
                 f"it points to {headers.get('location', 'nowhere')[:200]}; name that address yourself if you trust it"
             )
         return f"{self._host}{target[:200]} answers {status}" + (f": {said}" if said else "")
+
+
+def _detail(body: bytes) -> str:
+    """What it says itself: in one line, and no more than one."""
+    try:
+        said = msgspec.json.decode(body).get("detail")
+    except (msgspec.DecodeError, AttributeError):
+        return ""
+    return f"; it says {' '.join(said.split())[:200]!r}" if isinstance(said, str) and said else ""
 
 
 def _told_wait(headers: dict[str, str]) -> float:
