@@ -33,15 +33,17 @@ class Deadline:
         self._works = threading.current_thread() is threading.main_thread()
         self._armed = False  # a signal that was on its way when the time was stopped means nothing any more
         self._record_until = 0.0
+        self._until = 0.0  # of the event in hand, or of the record between two of them
         if self._works:
             signal.signal(signal.SIGPROF, self._expired)
 
     @contextmanager
     def record(self) -> Iterator[None]:
         """Raises TooSlow."""
-        self._record_until = time.process_time() + limits.digest_record_cpu_s_max
+        self._record_until = self._until = time.process_time() + limits.digest_record_cpu_s_max
         try:
-            self._arm(limits.digest_record_cpu_s_max)
+            self._set(min(limits.digest_event_cpu_s_max, limits.digest_record_cpu_s_max))
+            self._armed = True
             yield
         finally:
             self._armed = False
@@ -49,32 +51,23 @@ class Deadline:
 
     @contextmanager
     def event(self) -> Iterator[None]:
-        """Within ``record``. Raises TooSlow."""
+        """Within ``record``, whose timer goes on. Raises TooSlow."""
         try:
-            self._arm(min(self._left(), limits.digest_event_cpu_s_max))
+            self._until = min(self._record_until, time.process_time() + limits.digest_event_cpu_s_max)
             yield
         finally:
-            self._arm(self._left())
+            self._until = self._record_until
 
     def is_over(self) -> bool:
         """The record's own time is up, and not only an event's."""
         return self._works and time.process_time() >= self._record_until
-
-    def _left(self) -> float:
-        return max(0.001, self._record_until - time.process_time())
-
-    def _arm(self, seconds: float) -> None:
-        self._armed = False
-        self._set(seconds)
-        self._armed = True
 
     def _set(self, seconds: float) -> None:
         if self._works:
             signal.setitimer(signal.ITIMER_PROF, seconds, _again_s if seconds else 0)
 
     def _expired(self, number: int, frame: FrameType | None) -> None:
-        inside = (
-            frame is not None and frame.f_code.co_filename in _own_files
-        )  # arming or ending: it comes again if need be
-        if self._armed and not inside:
+        # while arming or ending it comes again if need be
+        inside = frame is not None and frame.f_code.co_filename in _own_files
+        if self._armed and not inside and time.process_time() >= self._until:
             raise TooSlow
