@@ -20,10 +20,9 @@ import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from beside_bugsink import Bugsink
+from bench.beside_bugsink import Bugsink
 from tests.console.running import RunningConsole, an_event
 
 token_made = """
