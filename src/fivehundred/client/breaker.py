@@ -54,6 +54,11 @@ class Breaker:
         """Says something only of a probe."""
         self._probed(now, ticket, overload=False)
 
+    def abandoned(self, ticket: int) -> None:
+        """The attempt says nothing: another one may be the probe."""
+        if ticket != ordinary and ticket == self._probe:
+            self._probe_until = 0.0
+
     def _probed(self, now: float, ticket: int, overload: bool) -> bool:
         if ticket == ordinary or ticket != self._probe:
             return False  # sent before it opened: says nothing about now

@@ -43,3 +43,7 @@ class Budget:
             return False
         self.tokens -= cost
         return True
+
+    def give_back(self, cost: float) -> None:
+        """For a retry that is not sent after all."""
+        self.tokens += cost

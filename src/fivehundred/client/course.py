@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from fivehundred.client import policy as rules
@@ -24,7 +25,7 @@ from fivehundred.client.switches import switches
 class Course:
     __slots__ = (
         *("_attempts", "_began", "_hooks", "_keyed", "_last", "_method", "_origin", "_policy", "_sent", "_stopped"),
-        *("_ticket", "_unsendable", "_url", "_waited", "attempt_s", "attempts_max", "clock", "deadline"),
+        *("_paid", "_ticket", "_unsendable", "_url", "_waited", "attempt_s", "attempts_max", "clock", "deadline"),
         *("number", "outer", "retries"),
     )
 
@@ -60,6 +61,7 @@ class Course:
         self._last: Outcome | None = None
         self._stopped = ""
         self._ticket = 0
+        self._paid = 0.0  # for the retry that is being waited for
         self._waited = 0.0
 
     def may_send(self) -> bool:
@@ -126,6 +128,21 @@ class Course:
         overload = rules.is_overload(outcome) or outcome.failure == "deadline"
         return self._origin.failed(now, self._ticket, overload=overload)
 
+    def abandoned(self) -> None:
+        """The call is given up from outside, or over what says nothing of the server: a probe is no longer under way,
+        and a retry that was paid for and not sent is paid back."""
+        self._origin.abandoned(self._ticket, self._paid)
+        self._paid = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.abandoned()
+            raise
+        self._paid = 0.0
+
     def _next(self, now: float, outcome: Outcome, previous: Outcome | None) -> float | None:
         request = Request(self._method, self._keyed, self._unsendable)
         self._stopped = rules.refusal(self._policy, request, outcome, previous)
@@ -143,6 +160,8 @@ class Course:
             self._stopped = "the breaker is open"
         elif not self._origin.take(now, rules.cost(outcome), in_doubt=rules.in_doubt(outcome)):
             self._stopped = "the retries that past successes have earned are used up"
+        else:
+            self._paid = rules.cost(outcome)
         return None if self._stopped else wait
 
     def facts(self) -> Facts:

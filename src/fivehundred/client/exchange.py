@@ -47,9 +47,12 @@ def exchange(course: Course, wire: Wire[A], raises: bool = True) -> A:
         token = scope.set(Scope(course.deadline, True)) if course.retries else None
         try:
             answer = wire.send(course)
-        except Exception as error:
-            outcome, cause = wire.broken(error), error
+        except BaseException as error:  # a cancelled task, Ctrl-C: what the attempt held is given back
+            outcome = cause = None
+            if isinstance(error, Exception):
+                outcome, cause = wire.broken(error), error
             if outcome is None:
+                course.abandoned()
                 raise
         finally:
             if token is not None:
@@ -63,7 +66,8 @@ def exchange(course: Course, wire: Wire[A], raises: bool = True) -> A:
         if wait is None:
             break
         if wait:
-            time.sleep(wait)
+            with course.waiting():
+                time.sleep(wait)
     if answer is not None and not raises:
         return answer
     raise _final(wire.error(course.facts(), answer, cause), cause)
@@ -77,9 +81,12 @@ async def exchange_async(course: Course, wire: AsyncWire[A], raises: bool = True
         token = scope.set(Scope(course.deadline, True)) if course.retries else None
         try:
             answer = await wire.send(course)
-        except Exception as error:
-            outcome, cause = wire.broken(error), error
+        except BaseException as error:  # a cancelled task, Ctrl-C: what the attempt held is given back
+            outcome = cause = None
+            if isinstance(error, Exception):
+                outcome, cause = wire.broken(error), error
             if outcome is None:
+                course.abandoned()
                 raise
         finally:
             if token is not None:
@@ -92,7 +99,8 @@ async def exchange_async(course: Course, wire: AsyncWire[A], raises: bool = True
         wait = course.failed(outcome or Outcome())
         if wait is None:
             break
-        await sleep(wait)
+        with course.waiting():
+            await sleep(wait)
     if answer is not None and not raises:
         return answer
     raise _final(wire.error(course.facts(), answer, cause), cause)

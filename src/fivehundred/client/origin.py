@@ -59,6 +59,11 @@ class Origin:
             self._budget.window.roll(now)
             return self.breaker.failed(now, ticket, self._budget.window.total, overload=overload)
 
+    def abandoned(self, ticket: int, paid: float) -> None:
+        with self._lock:
+            self._budget.give_back(paid)
+            self.breaker.abandoned(ticket)
+
     def open_at(self, now: float) -> bool:
         """Whether the breaker will still be open at that time."""
         until = self.breaker.open_until
