@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fivehundred.console.channels.base import (
@@ -27,6 +27,7 @@ from fivehundred.console.channels.make import make
 from fivehundred.console.store.alerts import Alert, Alerts, ChannelRow
 from fivehundred.console.store.base import NotFound, Store
 from fivehundred.console.vault import CannotOpen, Vault
+from fivehundred.event import Json
 
 log = logging.getLogger("fivehundred.console.alerts")
 
@@ -118,4 +119,11 @@ def message_of(alert: Alert, url: str) -> Message:
         text=str(body.get("text", "")),
         url=f"{url}{body.get('path', '')}",
         data=data if isinstance(data, dict) else {},
+        about=_about(data if isinstance(data, dict) else {}, url),
     )
+
+
+def _about(data: Mapping[str, Json], url: str) -> str:
+    rule = data.get("rule")
+    by = f'The rule "{one_line(str(rule), 60)}"' if rule else "A channel of the Console"
+    return f"{by} tells you of this; rules and channels: {url}/alerts"

@@ -6,7 +6,7 @@ a page is stored as a path: how the Console is called from outside is known wher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -48,10 +48,10 @@ def fault(database: Database, kind: Kind, news: FaultNews, rule: Rule, *, now: f
     figures = _figures(kind, rule, Alerts(database), news, now)
     lines = [
         name,
-        " ".join(str(facts[n]) for n in ("method", "route") if facts[n]) or fp.culprit,
+        _where(facts, fp.culprit, event.environment, event.release),
         diagnosis.sentence if diagnosis else str(facts["sentence"]),
-        figures,
-        ", ".join(f"{n} {v}" for n, v in (("release", event.release), ("environment", event.environment)) if v),
+        figures or _so_far(kind, facts),
+        f"Reference {event.event_id}",
     ]
     text = "\n".join(one_line(line, 600) for line in lines if line)
     facts |= {"title": fp.title, "message": fp.message, "culprit": fp.culprit, "reference": event.event_id}
@@ -63,7 +63,7 @@ def fault(database: Database, kind: Kind, news: FaultNews, rule: Rule, *, now: f
 
 def incident(database: Database, news: IncidentNews) -> Said:
     head = f"[{project_name(database, news.project)}] {_HEADS[news.kind]}: "
-    text = f"{one_line(news.sentence, 600)}\n{news.faults} faults, {news.events} events"
+    text = f"{one_line(news.sentence, 600)}\n{_more(news)}"
     facts: dict[str, Json] = {
         "id": news.incident,
         "sentence": news.sentence,
@@ -74,6 +74,14 @@ def incident(database: Database, news: IncidentNews) -> Said:
     }
     data: dict[str, Json] = {"project": news.project, "incident": facts}
     return Said(one_line(head + news.sentence), {"text": text, "path": f"/incidents/{news.incident}", "data": data})
+
+
+def _more(news: IncidentNews) -> str:
+    """What the sentence of an incident does not say."""
+    parts = [f"Environments: {', '.join(news.environments[:4])}." if news.environments else ""]
+    parts.append(f"Cause: {' and '.join(news.causes[:3])}." if news.causes else "")
+    parts.append("It is over." if news.kind == "incident_closed" else "")
+    return one_line(" ".join(part for part in parts if part), 600)
 
 
 def summary(subjects: Sequence[str]) -> tuple[str, dict[str, Json]]:
@@ -108,11 +116,31 @@ def _summary(subjects: list[str], folded: int) -> tuple[str, dict[str, Json]]:
     return f"{folded} more {word}", {"text": text, "path": "/faults", "data": {"folded": folded}, "subjects": listed}
 
 
+def _where(facts: Mapping[str, Json], culprit: str, environment: str, release: str) -> str:
+    """ "POST /checkout → 500 in production, release 2.4.0"."""
+    asked = " ".join(str(facts[n]) for n in ("method", "route") if facts[n]) or culprit
+    answered = f" → {facts['status']}" if facts["status"] and asked else ""
+    place = f" in {environment}" if environment else ""
+    return f"{asked}{answered}{place}{f', release {release}' if release else ''}".strip(" ,")
+
+
+def _so_far(kind: Kind, facts: Mapping[str, Json]) -> str:
+    """Nothing for what is new: its figures are those of one event."""
+    if kind in ("new", "once"):
+        return ""
+    events, users = (n if isinstance(n := facts[name], int) else 0 for name in ("events", "users"))
+    return f"{_count(events, 'event')}, {_count(users, 'user')} so far"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _figures(kind: Kind, rule: Rule, desk: Alerts, news: FaultNews, now: float) -> str:
     if kind in ("spike", "threshold"):
         counted = desk.counted(news.fault, rule.within_s, now=now)
         minutes = max(1, round(rule.within_s / 60))
-        return f"{counted} events within {minutes} min, {news.users} users so far"
+        return f"{_count(counted, 'event')} within {minutes} min, {_count(news.users, 'user')} so far"
     return ""
 
 

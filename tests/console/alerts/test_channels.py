@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fivehundred.console.channels import mail_html
 from fivehundred.console.channels.base import BadSettings, Message, NotAccepted, Rejected, one_line
 from fivehundred.console.channels.mail import Mail
 from fivehundred.console.channels.others import Others
 from fivehundred.console.channels.webhook import Webhook
+from fivehundred.event import Json
 
 from .conftest import Hook, Postbox
 
@@ -78,7 +81,21 @@ def test_a_mail_is_one_mail_whatever_the_event_says(postbox: Postbox) -> None:
     assert got["Bcc"] is None
     assert got["Subject"] == "boom Bcc: everybody@example.test body"
     assert got["Auto-Submitted"] == "auto-generated"
-    assert "http://c.test/faults/1" in got.get_content()
+    plain, html = (got.get_body((kind,)) for kind in ("plain", "html"))
+    assert plain is not None
+    assert html is not None
+    assert "http://c.test/faults/1" in plain.get_content()
+    assert 'href="http://c.test/faults/1"' in html.get_content()
+
+
+def test_the_html_of_a_mail_holds_no_markup_of_an_event_and_asks_for_nothing() -> None:
+    facts: dict[str, Json] = {"fault": {"cause": "bug", "events": 12_345, "users": "<b>3</b>", "status": 500}}
+    text = "<img src=x>\n<a href='//evil'>&"
+    html = mail_html.page(Message("1", "new", "<script>1</script>", text, "http://c.test/?a&b", facts))
+    assert "<script" not in html
+    assert "&lt;img src=x&gt;" in html
+    assert "12,345" in html
+    assert re.findall(r"<[^>]*(?:src|href)=[\"']([^\"']*)", html) == ["http://c.test/?a&amp;b"]
 
 
 @pytest.mark.parametrize(("answer", "error"), [("451 later", NotAccepted), ("550 no such user", Rejected)])

@@ -40,6 +40,7 @@ class Message:
     text: str  # paragraphs of plain text
     url: str  # of the page that it is about
     data: Mapping[str, Json]
+    about: str = ""  # why it came, and where that is changed
 
 
 class Channel(Protocol):

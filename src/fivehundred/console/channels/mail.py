@@ -1,4 +1,7 @@
-"""Mail: the message as plain text by SMTP. TLS unless the server is on this machine. Standard library only."""
+"""Mail: the message as plain text with the same as HTML beside it. TLS unless the server is on this machine.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from typing import Final, Literal, TypeAlias, get_args
 
+from fivehundred.console.channels import mail_html
 from fivehundred.console.channels.base import BadSettings, Message, NotAccepted, Rejected, one_line, send_s_max
 
 Security: TypeAlias = Literal["starttls", "tls", "none"]
@@ -75,7 +79,9 @@ class Mail:
         mail["Date"] = formatdate(localtime=False)
         mail["Message-ID"] = f"<{message.id}@{parseaddr(self.sender)[1].rpartition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        mail.set_content(f"{message.text}\n\n{message.url}\n")
+        about = f"\n-- \n{message.about}\n" if message.about else ""
+        mail.set_content(f"{message.text}\n\n{message.url}\n{about}")
+        mail.add_alternative(mail_html.page(message), subtype="html")
         return mail
 
 
