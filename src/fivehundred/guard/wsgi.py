@@ -17,12 +17,15 @@ from fivehundred.guard.flight import Flight
 from fivehundred.guard.outgoing import (
     Aborted,
     BrokenPromise,
+    IllegalHeader,
+    are_usual,
     check,
     client_gone,
     ends_process,
     error_event,
     granted,
     has_reference,
+    now_usual,
     referenced,
 )
 from fivehundred.guard.request import RequestParts
@@ -52,7 +55,8 @@ class WsgiGuard:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if key in environ:
             return self.app(environ, start_response)
-        exchange = environ[key] = Exchange(self.guard, environ, start_response)
+        guard = self.guard
+        exchange = environ[key] = Exchange(guard, environ, start_response)
         method = environ["REQUEST_METHOD"]
         self.enter(exchange, method, environ.get("PATH_INFO", ""))
         # a body is to come: what the application reads of it is part of the report
@@ -65,11 +69,12 @@ class WsgiGuard:
         except BaseException as exc:
             return exchange.failed(exc, body)
         finally:
-            rates, digit = self.guard.rates, exchange.status[:1] or "5"
+            status = exchange.status
+            digit = status[0] if status else "5"
             try:
-                rates.counts[exchange.route, method, digit] += 1  # as count() does it, without the call
+                guard.rates.counts[exchange.route, method, digit] += 1  # as count() does it, without the call
             except KeyError:
-                rates.count(exchange.route, method, digit)
+                guard.rates.count(exchange.route, method, digit)
             environ.pop(key, None)  # the two refer to each other: without this every request is work for the collector
             if not exchange.watched:
                 exchange.end()
@@ -77,6 +82,7 @@ class WsgiGuard:
 
 _EMPTY: Final = (None, "", "0")
 _NOTHING: Final[Environ] = {}  # the environ of a request that is over
+_NO_HEADERS: Final[Headers] = []
 
 
 class Exchange(Flight):
@@ -85,23 +91,38 @@ class Exchange(Flight):
     It is the request's flight too: one object a request, and no reference between two.
     """
 
-    # defaults that stay on the class: a request that goes well pays for five attributes, not for eighteen
-    status = ""
-    headers: Headers = []  # noqa: RUF012 - replaced, never changed in place
-    out: Write | None = None  # the server's write(): it has the start of the response
+    # what each request has is in a slot; what most never have stays on the class
+    __slots__ = (
+        "environ",
+        "exc",  # what a framework makes a 5xx of
+        "guard",
+        "headers",  # replaced, never changed in place
+        "input",  # the request's body, where there is one
+        "out",  # the server's write(): it has the start of the response
+        "ready",  # a framework said so: nothing of the body can fail any more, and nothing when it is closed
+        "route",
+        "server",
+        "status",
+        "watched",  # the body goes out piece by piece, and the request ends when the server closes it
+    )
+    headers: Headers
+    exc: BaseException | None
+    input: _Input | None
+    out: Write | None
+
     tried = False  # the server was called; a second call has to bring exc_info
     events = False  # text/event-stream: goes out at once
-    input: _Input | None = None
-    exc: BaseException | None = None
     own = False
-    route = ""
-    watched = False  # the body goes out piece by piece, and the request ends when the server closes it
     propagate = False  # an application under test asked for its exceptions
 
     def __init__(self, guard: Guard, environ: Environ, server: StartResponse) -> None:
         self.guard = guard
         self.environ = environ
         self.server = server
+        self.status = self.route = ""
+        self.headers = _NO_HEADERS
+        self.exc = self.input = self.out = None
+        self.ready = self.watched = False
 
     def saw(self, exc: BaseException, *, own: bool) -> None:
         """A framework turns ``exc`` into a 5xx: the application's ``own`` answer, or the framework's default page."""
@@ -129,14 +150,32 @@ class Exchange(Flight):
             return self.server(status, headers, exc_info) or _no_write  # raises exc_info, as PEP 3333 asks
         if self.status and not exc_info:
             raise BrokenPromise("start_response was called twice without exc_info")
-        joined = check(headers)
-        self.status, self.headers = status, headers
-        if "werkzeug.request" in self.environ or "bottle.route" in self.environ:  # gone once the application returned
-            self.route = route_of(self.environ) or self.route
-        if "text/event-stream" in joined:
+        try:
+            usual = are_usual(headers)
+        except TypeError:  # lists, which PEP 3333 does not allow
+            usual = False
+        events = False if usual else self._events(headers)
+        self.status = status
+        self.headers = headers
+        environ = self.environ
+        if "werkzeug.request" in environ or "bottle.route" in environ:  # gone once the application returned
+            self.route = route_of(environ) or self.route
+        if events:
             self.events = True
             self.commit()
         return self.write
+
+    def _events(self, headers: Headers) -> bool:
+        """Whether these headers, not seen before, are those of an event stream."""
+        try:
+            joined = check(headers)
+        except IllegalHeader:
+            self.headers = headers  # for what they grant; no other of them leaves
+            raise
+        if "text/event-stream" in joined:
+            return True
+        now_usual(headers)
+        return False
 
     def write(self, data: bytes) -> object:
         """PEP 3333's old way to send bytes: the response begins with the first of them."""
@@ -156,6 +195,10 @@ class Exchange(Flight):
 
     def whole(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """The body for the server: as it is when it lies ready, else with its first chunk pulled here."""
+        if self.ready and self.exc is None:
+            if self.out is None:
+                self.commit()
+            return body
         if type(body) is list or type(body) is tuple:
             for chunk in body:
                 if type(chunk) is not bytes:
@@ -287,12 +330,13 @@ def route_of(environ: Environ) -> str:
     return rule if isinstance(rule, str) else ""
 
 
-class _Ready(tuple[bytes]):
+class _Ready(chain[bytes]):
     """A body that was one chunk: the server goes through it without a call.
 
-    A tuple, as Granian takes what is a list for one that has nothing to close.
+    No list, as Granian takes one for what has nothing to close; a tuple would need a dict for what it knows besides.
     """
 
+    __slots__ = ("body", "exchange")
     exchange: Exchange
     body: Iterable[bytes]
 
