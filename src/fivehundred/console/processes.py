@@ -28,7 +28,7 @@ log = logging.getLogger("fivehundred.console.processes")
 _BACKOFF_S = (0.1, 0.5, 2.0, 10.0, 30.0)  # before the 1st, 2nd ... restart; the last one repeats
 _HEALTHY_S = 60.0  # a child that lived this long starts the back-off from the beginning
 _STOP_S = 10.0  # a batch takes well under a second; past this the child is killed and the batch repeats later
-_NICE = 5  # a third of the time of a process that wants all of it, and all that nobody wants
+_NICE = 5  # on a busy machine accepting goes before digesting: what is accepted can wait
 _LOCK_WAIT_S = 30.0  # for the child of a Console that was killed a moment ago to notice it
 
 
@@ -118,10 +118,7 @@ class DigestProcess:
             await process.wait()
 
     async def _run_once(self) -> int:
-        # A session of its own: Ctrl-C in the terminal is for the parent, which then ends the child in order.
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
-        )
+        self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
         return await self._process.wait()
 
 
@@ -133,6 +130,10 @@ def _how(code: int) -> str:
 
 
 def main(data: str, days: str = "", disk_bytes_max: str = "") -> int:
+    # A process group of its own: Ctrl-C in the terminal is for the parent, which then ends the child in order. Not a
+    # session of its own: Linux may share time between sessions first, and nice would count for nothing between the two.
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
     from fivehundred.console import digest  # the parent needs none of what it loads
     from fivehundred.console.store.base import Retention
 
@@ -142,23 +143,13 @@ def main(data: str, days: str = "", disk_bytes_max: str = "") -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_end_with_parent, args=(stop,), daemon=True).start()
-    _step_back()
+    os.nice(_NICE)
     lock = Lock(layout.digest_lock, wait_s=_LOCK_WAIT_S)
     try:
         digest.run(layout.root, stop, rules)
     finally:
         lock.release()
     return 0
-
-
-def _step_back() -> None:
-    """On a busy machine accepting goes before digesting: what is accepted can wait."""
-    os.nice(_NICE)
-    if os.getsid(0) == os.getpid():
-        # Where Linux shares time between sessions first, as on a desktop, nice counts only among those of one session;
-        # this one is the child's alone.
-        with contextlib.suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(_NICE), "ascii")
 
 
 def _end_with_parent(stop: threading.Event) -> None:
