@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pickle
 import threading
 
 import pytest
@@ -155,14 +154,6 @@ def test_a_forked_child_begins_anew() -> None:
         if child == 0:
             os._exit(0 if origin("http://fork") is not one and origin("http://fork").take(0.0, 2) else 1)
     assert os.waitpid(child, 0)[1] == 0
-
-
-def test_an_error_crosses_processes(server: Server) -> None:
-    server.plays(problem(500, "false"))
-    with pytest.raises(ServerError) as raised:
-        ours.Session().get(server.url)
-    copy = pickle.loads(pickle.dumps(raised.value))
-    assert (type(copy), copy.facts) == (ServerError, raised.value.facts)
 
 
 def test_only_the_outermost_layer_retries(server: Server) -> None:

@@ -23,7 +23,7 @@ from fivehundred.client import (
 )
 
 reference = "ab" * 16
-quick = Policy(attempt_s=0.1, call_s=5)
+quick = Policy(attempt_s=0.2, call_s=5)
 
 
 # ---- the error ------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def test_the_servers_no_ends_it_at_once(caller: Caller, server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", [problem(500), problem(503, "true"), reset, hang(0.3)], ids=["500", "503", "reset", "hang"]
+    "step", [problem(500), problem(503, "true"), reset, hang(0.4)], ids=["500", "503", "reset", "hang"]
 )
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_post_without_a_key_is_never_sent_twice(caller: Caller, server: Server, step: object, method: str) -> None:
@@ -154,7 +154,7 @@ def test_a_refused_connection_is_tried_again_for_any_method(caller: Caller) -> N
     assert raised.value.retryable
 
 
-@pytest.mark.parametrize("step", [reset, hang(0.3)], ids=["reset", "time-out"])
+@pytest.mark.parametrize("step", [reset, hang(0.4)], ids=["reset", "time-out"])
 def test_a_get_without_an_answer_is_tried_again(caller: Caller, server: Server, step: object) -> None:
     server.plays(step, reply())  # type: ignore[arg-type]
     assert caller.call("GET", server.url, policy=quick) == (200, b"ok")

@@ -52,6 +52,29 @@ _homes: Final = {
     "scope": ("deadline", "serving", "time_left"),
     "switches": ("is_active", "set_active", "set_testing"),
 }
+__all__ = [
+    "Attempt",
+    "CallFailed",
+    "DeadlineExceeded",
+    "Facts",
+    "Hook",
+    "NoAnswer",
+    "NotSent",
+    "Notice",
+    "Policy",
+    "Problem",
+    "RateLimited",
+    "ServerError",
+    "Unavailable",
+    "deadline",
+    "idempotency_key",
+    "is_active",
+    "retrying",
+    "serving",
+    "set_active",
+    "set_testing",
+    "time_left",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -15,8 +15,9 @@ httpx and httpx2. Code that catches the library's classes goes on working.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,8 +68,8 @@ class CallFailed(Exception):
         self.response = response
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Crosses processes as one of the classes above: an adapter's class and its response may not be picklable."""
-        return _plain_class(type(self)), (replace(self.facts),)
+        """Crosses processes, and is copied, without the response: that may hold a socket."""
+        return _again, (_plain_class(type(self)), type(self).__module__, _cause_of(type(self)), self.facts)
 
     @property
     def status(self) -> int | None:
@@ -149,6 +150,27 @@ def also(kind: type[CallFailed], cause: type[Exception], home: str) -> type[Call
 
 
 _both: dict[tuple[type, type, str], type[CallFailed]] = {}
+
+
+def _again(kind: type[CallFailed], home: str, cause: tuple[str, str], facts: Facts) -> CallFailed:
+    """Also the library's own error again, where the library is installed."""
+    module, name = cause
+    try:
+        adapter = importlib.import_module(home)
+        if module:
+            return also(kind, getattr(importlib.import_module(module), name), home)(facts)
+    except (ImportError, AttributeError):
+        return kind(facts)
+    found: type[CallFailed] = getattr(adapter, kind.__name__, kind)
+    return found(facts)
+
+
+def _cause_of(kind: type[CallFailed]) -> tuple[str, str]:
+    """Of a class that ``also`` has made: the module and name of the library's own."""
+    if kind not in _both.values():
+        return "", ""
+    cause = kind.__bases__[1]
+    return cause.__module__, cause.__qualname__
 
 
 def _plain_class(kind: type[CallFailed]) -> type[CallFailed]:

@@ -6,7 +6,7 @@ httpx2. A final 5xx is raised as ``ServerError``, which is an ``httpx2.HTTPStatu
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -28,8 +28,10 @@ __all__ = [
 
 
 class _StatusError(errors.CallFailed, httpx2.HTTPStatusError):
-    def __init__(self, facts: errors.Facts, response: httpx2.Response) -> None:
-        httpx2.HTTPStatusError.__init__(self, errors.message(facts), request=response.request, response=response)
+    def __init__(self, facts: errors.Facts, response: Any = None) -> None:
+        """``response`` is missing from a copy only."""
+        request: Any = None if response is None else response.request
+        httpx2.HTTPStatusError.__init__(self, errors.message(facts), request=request, response=response)
         self.facts = facts
 
 

@@ -141,7 +141,7 @@ class Adapter(requests.adapters.BaseAdapter):
         began = time.monotonic()
         origin = self._short(request, timeout, began)
         if origin is None:
-            wire = _Wire(self.inner, request, (timeout, verify, cert, proxies), stream)
+            wire = _Wire(self, request, (timeout, verify, cert, proxies), stream)
             return exchange(wire.course(self.policy, self.hooks), wire, self.raises)
         status: int | None = None
         token = until.set(began + limits.attempt_s)
@@ -153,13 +153,14 @@ class Adapter(requests.adapters.BaseAdapter):
                     until.set(min(scope.get().deadline, began + self.policy.call_s))
                     _ = response.content
                 origin.succeeded(time.monotonic())
+                response.connection = self  # type: ignore[assignment]  # digest authentication sends by it
                 return response
             first = _First(response)
         except Exception as error:
             first = _First(error=error, status=status)
         finally:
             until.reset(token)
-        wire = _Wire(self.inner, request, (timeout, verify, cert, proxies), stream, first)
+        wire = _Wire(self, request, (timeout, verify, cert, proxies), stream, first)
         return exchange(wire.course(self.policy, self.hooks, began), wire, self.raises)
 
     def _short(self, request: requests.PreparedRequest, timeout: Any, began: float) -> Origin | None:
@@ -197,13 +198,13 @@ class _Wire:
 
     def __init__(
         self,
-        inner: requests.adapters.BaseAdapter,
+        adapter: Adapter,
         request: requests.PreparedRequest,
         options: tuple[Any, Any, Any, Any],
         stream: bool,
         first: _First | None = None,
     ) -> None:
-        self.inner, self.request, self.stream, self.first = inner, request, stream, first
+        self.adapter, self.request, self.stream, self.first = adapter, request, stream, first
         self.timeout, *self.options = options
         self.body = _Body(request.body)
         self.status: int | None = None  # of an answer whose body is being read
@@ -227,6 +228,7 @@ class _Wire:
         try:
             made = self._made()
             response = self._sent(course) if made is None else made  # an error answer is falsy
+            response.connection = self.adapter  # type: ignore[assignment]  # as on the short way
             self.status = status = response.status_code
             if status >= 500 or status == 429:
                 _read_error(response)
@@ -253,7 +255,7 @@ class _Wire:
             self.request.headers[attempt_header] = str(course.number)
         if seconds != limits.attempt_s and switches.active:
             self.request.headers[deadline_header] = str(int(seconds * 1000))
-        return self.inner.send(self.request, True, _at_most(self.timeout, seconds), *self.options)
+        return self.adapter.inner.send(self.request, True, _at_most(self.timeout, seconds), *self.options)
 
     def bad(self, answer: requests.Response) -> Outcome | None:
         status = answer.status_code
