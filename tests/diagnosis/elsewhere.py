@@ -133,8 +133,9 @@ first: list[Elsewhere] = [
 
 def main() -> None:
     from tests.diagnosis.fresh import fresh
+    from tests.diagnosis.fresh_more import more
 
-    for cases in (first, fresh):
+    for cases in (first, fresh, more):
         report(cases)
 
 

@@ -21,6 +21,8 @@ homes = {
     "csharp": ("Shop.Orders.OrderService", "OrderService.cs"),
     "node": ("orders.total", "/srv/shop/orders/total.js"),
     "rust": ("shop::orders", "src/orders.rs"),
+    "javascript": ("", "https://shop.example/static/app.3f9c.js"),
+    "elixir": ("Shop.Orders", "lib/shop/orders.ex"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.diagnosis.elsewhere import Elsewhere, first, macro_f1, raised
 from tests.diagnosis.fresh import fresh
+from tests.diagnosis.fresh_more import more
 
 from fivehundred.diagnosis.diagnose import diagnose
 
@@ -18,7 +19,7 @@ disputed = {
 }
 
 
-@pytest.mark.parametrize("one", [pytest.param(one, id=one.name) for one in (*first, *fresh)])
+@pytest.mark.parametrize("one", [pytest.param(one, id=one.name) for one in (*first, *fresh, *more)])
 def test_the_cause_is_told_of_what_no_scenario_provokes(one: Elsewhere) -> None:
     said = diagnose(one.event)
     if one.name not in disputed:
@@ -26,11 +27,12 @@ def test_the_cause_is_told_of_what_no_scenario_provokes(one: Elsewhere) -> None:
 
 
 def test_nothing_wrong_is_called_certain_and_nothing_passes_as_unknown() -> None:
-    said = [(one, diagnose(one.event)) for one in (*first, *fresh)]
+    said = [(one, diagnose(one.event)) for one in (*first, *fresh, *more)]
     assert not [one.name for one, d in said if d.confidence == "certain" and d.cause != one.cause]
     assert [one.name for one, d in said if d.cause == "unknown"] == []
     assert macro_f1(first) > 0.9
     assert macro_f1(fresh) > 0.95
+    assert macro_f1(more) > 0.95
 
 
 @pytest.mark.parametrize(

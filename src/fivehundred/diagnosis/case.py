@@ -17,7 +17,7 @@ from typing import Final
 from fivehundred import limits
 from fivehundred.diagnosis import concepts, index, stores
 from fivehundred.diagnosis.conditions import name_of, sqlstate_by_class
-from fivehundred.diagnosis.frames import in_app, root
+from fivehundred.diagnosis.frames import in_app, is_own, root
 from fivehundred.diagnosis.model import Fact, History, Strength
 from fivehundred.diagnosis.rules.base import Finder, Peer, Rule
 from fivehundred.diagnosis.rules.order import by_id
@@ -222,7 +222,7 @@ def _errno(one: Raised, item: ExceptionItem, data: dict[str, Json]) -> str:
         if named in _errno_names:
             return str(named)
     # the system's own words, as every runtime and every driver in C passes them on
-    spoken = None if concepts.is_own(one) else _strerror.search(one.text)
+    spoken = None if is_own(one.item) else _strerror.search(one.text)
     return _strerror_codes[spoken[1].lower()] if spoken else ""
 
 
@@ -450,6 +450,7 @@ _replies: Final = (
     re.compile(r"too many ([45]\d\d) error responses"),
     re.compile(r"\b(?:[Ss]tatus|HTTP|[Rr]esponse)(?: (?:status|response))?(?: ?[Cc]ode)?[:=]? ?([45]\d\d)\b"),
     re.compile(r"\bcode = ([A-Z]\w+) desc = "),
+    re.compile(r"\b[Ee]rror code: ([45]\d\d)\b"),
     re.compile(r"^\(([45]\d\d)\)\nReason: "),
 )
 
@@ -473,7 +474,7 @@ def _reply_clues(one: Raised, case: Case, source: str) -> Iterator[tuple[Rule, F
         code = str(one.code)
     if not (code and index.by_reply(code)):
         code = next((found[1] for pattern in _replies if (found := pattern.search(one.text))), "")
-        if not code and one.roots.isdisjoint(_answering) and not concepts.is_own(one):
+        if not code and one.roots.isdisjoint(_answering) and not is_own(one.item):
             code = next((found[0] for found in _named_status.findall(one.text) if found in _status_names), "")
         if code[:1].isalpha() and not index.by_reply(code):  # gRPC for Go: ResourceExhausted
             code = "_".join(stores.words_of(code)).upper()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from fivehundred import limits
 from fivehundred.diagnosis.concept_table import concepts
-from fivehundred.diagnosis.frames import in_app
+from fivehundred.diagnosis.frames import in_app, is_own
 from fivehundred.diagnosis.model import Fact
 from fivehundred.diagnosis.stores import words_of
 
@@ -34,8 +34,7 @@ _of_the_code: Final = frozenset(
     )
 )
 # Rules that say so little that a concept may know better.
-_vague: Final = frozenset({"bug.code", "bug.exception", "database.error", "overload.deadline"})
-_raises: Final = ("raise", "throw", "panic", "die(", "return err", "fail(", "abort(")
+_vague: Final = frozenset({"bug.code", "bug.exception", "bug.upstream_contract", "database.error", "overload.deadline"})
 
 
 def of(case: Case) -> Iterator[tuple[str, Fact]]:
@@ -43,7 +42,7 @@ def of(case: Case) -> Iterator[tuple[str, Fact]]:
     if not case.raised or not case.clues.keys() <= _vague or case.raised[-1].type in _of_the_code:
         return
     for one in case.raised:
-        if not is_own(one) and one.type not in _of_the_code and one.roots.isdisjoint(_answering):
+        if not is_own(one.item) and one.type not in _of_the_code and one.roots.isdisjoint(_answering):
             yield from _of_one(one, case)
 
 
@@ -51,15 +50,6 @@ def of(case: Case) -> Iterator[tuple[str, Fact]]:
 _answering: Final = frozenset(
     ("werkzeug", "starlette", "fastapi", "rest_framework", "flask", "falcon", "sanic", "litestar", "bottle", "quart")
 )
-
-
-def is_own(one: Raised) -> bool:
-    """An exception that the application defines or raises itself: it may name it as it likes."""
-    inner = one.frames[-1] if one.frames else None
-    if inner is None or not in_app(inner):
-        return False
-    module = one.item.module.partition(".")[0]
-    return inner.context_line.lstrip().startswith(_raises) or bool(module and module == inner.module.partition(".")[0])
 
 
 def _of_one(one: Raised, case: Case) -> Iterator[tuple[str, Fact]]:
@@ -102,12 +92,14 @@ def _named(name: str) -> tuple[int, ...]:
     return tuple(number for number, search in enumerate(_names) if search(words))
 
 
+# Codes as they stand in messages: in capitals with underscores, after the word code, or quoted in small letters.
 _code: Final = re.compile(
     r"\b_?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?<=_)[A-Z]{5,})\b|[Cc]ode(?:[:=] ?| )['\"]?([A-Za-z][A-Za-z_.]{4,60})\b"
+    r"|['\"]([a-z]+(?:_[a-z]+){1,5})['\"]"
 )
 
 
 def _codes(text: str) -> list[str]:
     """Symbolic codes in a message: ER_ACCESS_DENIED_ERROR, "code: NoSuchBucket"."""
     found = _code.finditer(text[: limits.concept_text_chars_max])
-    return [one[1] or one[2] for one, _ in zip(found, range(5), strict=False)]
+    return [one[1] or one[2] or one[3] for one, _ in zip(found, range(5), strict=False)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from fivehundred.event import Frame
+from fivehundred.event import ExceptionItem, Frame
 
 
 def in_app(frame: Frame) -> bool:
@@ -52,3 +53,15 @@ def place(frame: Frame) -> str:
 def application(frames: list[Frame]) -> Iterator[Frame]:
     """Frames of the application, the innermost first."""
     return (frame for frame in reversed(frames) if in_app(frame))
+
+
+def is_own(raised: ExceptionItem) -> bool:
+    """An exception that the application defines or raises itself: it may name it as it likes."""
+    inner = raised.frames[-1] if raised.frames else None
+    if inner is None or not in_app(inner):
+        return False
+    module = raised.module.partition(".")[0]
+    return inner.context_line.lstrip().startswith(_raises) or bool(module and module == inner.module.partition(".")[0])
+
+
+_raises: Final = ("raise", "throw", "panic", "die(", "return err", "fail(", "abort(")

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from fivehundred import limits
-from fivehundred.diagnosis.frames import in_app
+from fivehundred.diagnosis.frames import in_app, is_own
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case, Raised
@@ -37,13 +37,26 @@ _words: Final[dict[str, str]] = {
             *("sql", "jdbc", "pdo", "hibernate", "hikari", "hikaricp", "gorm", "sqlx", "diesel", "ecto", "prisma"),
             *("sequelize", "typeorm", "knex", "drizzle", "mikroorm", "doctrine", "eloquent", "activerecord", "dapper"),
             *("entityframeworkcore", "peewee", "playhouse", "tortoise", "ponyorm", "sqlalchemy", "duckdb", "database"),
-            *("cockroachdb", "snowflake", "bigquery", "redshift", "vertica", "firebird", "db2"),
+            *("db", "dbconnection", "cockroachdb", "snowflake", "bigquery", "redshift", "vertica", "firebird", "db2"),
         ),
         "sql",
     ),
     **dict.fromkeys(
         (
-            *("nats", "pulsar", "mqtt", "stomp", "activemq", "jms", "zeromq", "celery", "kombu", "etcd", "zookeeper"),
+            *(
+                "nats",
+                "pulsar",
+                "mqtt",
+                "stomp",
+                "activemq",
+                "jms",
+                "zeromq",
+                "celery",
+                "kombu",
+                "etcd",
+                "zookeeper",
+                "kazoo",
+            ),
             *("solr", "meilisearch", "influx", "influxdb", "timescale", "prometheus", "qdrant", "milvus", "weaviate"),
             *(
                 "couchdb",
@@ -84,6 +97,8 @@ _network: Final = ("ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "E
 
 
 def _of_exception(one: Raised) -> str:
+    if is_own(one.item):
+        return ""
     for module, name in one.classes[:3]:
         if module != "builtins":
             found = _of_words(module) or _of_words(name)
