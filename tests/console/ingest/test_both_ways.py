@@ -10,7 +10,7 @@ import uuid
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.console.ingest.conftest import BothDoors, key
+from tests.console.ingest.conftest import BothDoors, key, seconds
 
 event_id = "c3" * 16
 envelope = b'{"event_id":"%s"}\n{"type":"event"}\n{"message":"x"}\n' % event_id.encode()
@@ -193,3 +193,8 @@ def test_noise_behind_a_request_does_not_cost_its_answer(doors: BothDoors, noise
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" in answer
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_connection_that_falls_silent_is_closed_and_one_that_speaks_is_not(doors: BothDoors) -> None:
+    assert doors.short.ask(post()).count(b"HTTP/1.1 200 ") == 1  # until it was closed
+    assert doors.short.ask(*[post()] * 6, pause_s=seconds / 2).count(b"HTTP/1.1 200 ") == 6

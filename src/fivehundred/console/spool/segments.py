@@ -150,7 +150,7 @@ class SegmentWriter:
         self._written(group, error)
 
     def _written(self, group: list[_Pending], error: OSError | None) -> None:
-        self._waiting_bytes += sum(len(payload) + fmt.record_header_bytes for payload, _, _ in group)
+        self._waiting_bytes += sum(len(payload) for payload, _, _ in group) + len(group) * fmt.record_header_bytes
         if self._pending:
             asyncio.get_running_loop().call_soon(self._begin)
         else:
