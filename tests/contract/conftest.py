@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.contract import told
-from tests.contract.contract_points import levels, pairs
+from tests.contract.contract_points import Spec, levels, pairs
 from tests.contract.wire import Connection, Reply, request
 
 
@@ -107,7 +108,14 @@ _run = [p for p in pairs if p.quick or "CONTRACT_RESULTS" in os.environ]
 @pytest.fixture(scope="module", params=_run, ids=[p.name for p in _run])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     spec = request.param
-    log_path = tmp_path_factory.mktemp(spec.name.replace("+", "-")) / "log"
+    with running(spec, tmp_path_factory.mktemp(spec.name.replace("+", "-"))) as found:
+        yield found
+
+
+@contextmanager
+def running(spec: Spec, folder: Path, **environment: str) -> Iterator[Pair]:
+    """A pair that serves. What is in the environment says how its Guard is made (see apps/failures.py)."""
+    log_path = folder / "log"
     with _bound(spec.server) as listening, log_path.open("wb") as log:
         listening.set_inheritable(True)
         serve = str(Path(__file__).parent / "serve.py")
@@ -116,12 +124,12 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             pass_fds=[listening.fileno()],
             stdout=log,
             stderr=log,
-            env={**_clean_environment(), "PYTHONUNBUFFERED": "1"},
+            env={**_clean_environment(), "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", **environment},
         )
-        running = Pair(spec.name, listening.getsockname(), log_path, process)
+        found = Pair(spec.name, listening.getsockname(), log_path, process)
         try:
-            _wait(running)
-            yield running
+            _wait(found)
+            yield found
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -144,19 +152,19 @@ def _bound(server: str) -> socket.socket:
     return reserved
 
 
-def _wait(running: Pair, wait_s: float = 15.0) -> None:
+def _wait(found: Pair, wait_s: float = 15.0) -> None:
     until = time.monotonic() + wait_s
-    while running.process.poll() is None and time.monotonic() < until:
+    while found.process.poll() is None and time.monotonic() < until:
         try:
-            socket.create_connection(running.address, 1).close()
+            socket.create_connection(found.address, 1).close()
             break
         except OSError:
             time.sleep(0.05)
     try:
-        assert running.get("/ok").status == 200
+        assert found.get("/ok").status == 200
     except (OSError, AssertionError) as exc:
-        running.process.poll()
-        raise AssertionError(f"{running.name} does not serve: {running.log()[-3000:]}") from exc
+        found.process.poll()
+        raise AssertionError(f"{found.name} does not serve: {found.log()[-3000:]}") from exc
 
 
 # ---- the table -----------------------------------------------------------------------------------

@@ -30,7 +30,6 @@ Handler = Callable[[Request], Any]
 
 def install(guard: Guard, config: Configurator) -> WsgiGuard:
     """Makes the application of ``config``, guarded."""
-    config.add_tween(f"{__name__}.tween", over=EXCVIEW)
     config.commit()
     tweens = config.registry.queryUtility(ITweens)
     config.registry.registerUtility(partial(_contained, tweens), ITweens)
@@ -38,10 +37,15 @@ def install(guard: Guard, config: Configurator) -> WsgiGuard:
 
 
 def _contained(tweens: Any, handler: Handler, registry: Any) -> Handler:
-    """Pyramid's own order of tweens, with ours between each two of them."""
+    """Pyramid's own order of tweens, with ours around the exception views and around each tween outside of them.
+
+    What is inside goes on as it was raised: the exception views are what makes answers of it.
+    """
+    outside = False
     for name, factory in reversed(tweens.explicit or tweens.implicit()):
         handler = factory(handler, registry)
-        if name != EXCVIEW:  # what that one leaves over is for ours right around it
+        outside = outside or name == EXCVIEW
+        if outside:
             handler = tween(handler, registry)
     return handler
 

@@ -196,7 +196,7 @@ def _leaves(guard: Guard, request: Request, response: HTTPResponse) -> None:
     failed = getattr(request.ctx, "fivehundred_out", None)
     if failed is not None and response.status < 500:
         raise failed
-    headers = list(response.headers.items())
+    headers = [(name, str(value)) for name, value in response.headers.items()]  # a cookie is an object there
     check(headers)
     if response.status < 500 or hasattr(request.ctx, "fivehundred_gone"):
         return

@@ -134,6 +134,14 @@ async def waits(request: web.Request) -> web.Response:
     return web.Response(text="waited")
 
 
+async def events(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    await asyncio.sleep(0.5)
+    await response.write(b"data: 1\n\n")
+    return response
+
+
 async def background(request: web.Request) -> web.Response:
     """aiohttp has no tasks of a response: a handler that goes on when it has sent all of it is one."""
     response = web.Response(text="ok")
@@ -199,6 +207,7 @@ views: dict[str, Any] = {
     "/teapot": teapot,
     "/reads": reads,
     "/waits": waits,
+    "/events": events,
     "/background": background,
     "/slow": slow,
     "/begun": begun,

@@ -110,6 +110,13 @@ async def _waits(send: Any, plain: Any) -> None:
     await _whole(send, 200, plain, b"waited")
 
 
+async def _events(send: Any, plain: Any) -> None:
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await asyncio.sleep(0.5)
+    await send({"type": "http.response.body", "body": b"data: 1\n\n"})
+
+
 async def _read(receive: Any) -> bool:
     while (message := await receive())["type"] == "http.request":
         if not message.get("more_body"):
@@ -154,6 +161,7 @@ more = {
     "/slow": _slow,
     "/teapot": _teapot,
     "/waits": _waits,
+    "/events": _events,
 }
 
 

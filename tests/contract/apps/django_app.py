@@ -1,6 +1,6 @@
 """The routes of the contract as a Django project in one file, for WSGI and ASGI."""
 
-# mypy: disable-error-code="import-untyped"
+# mypy: disable-error-code="import-untyped,untyped-decorator"
 
 from __future__ import annotations
 
@@ -43,7 +43,12 @@ settings.configure(
     ROOT_URLCONF=__name__,
     INSTALLED_APPS=["corsheaders"],
     CORS_ALLOWED_ORIGINS=[failures.allowed_origin],
-    MIDDLEWARE=["fivehundred.guard.django.Guard", "corsheaders.middleware.CorsMiddleware", f"{__name__}.Hooks"],
+    MIDDLEWARE=[
+        *([] if failures.unguarded else ["fivehundred.guard.django.Guard"]),
+        "corsheaders.middleware.CorsMiddleware",
+        f"{__name__}.Hooks",
+    ],
+    FIVEHUNDRED=failures.options,
     LOGGING_CONFIG=None,
 )
 django.setup()
@@ -132,6 +137,10 @@ def waits(request: HttpRequest) -> HttpResponse:
     return HttpResponse("waited")
 
 
+def events(request: HttpRequest) -> StreamingHttpResponse:
+    return _streaming(failures.events_later(), request, "text/event-stream")
+
+
 def background(request: HttpRequest) -> HttpResponse:
     """What the project does when a request is over, when the answer is out."""
     after.append(failures.Closing().close)
@@ -194,6 +203,7 @@ views = {
     "teapot": teapot,
     "reads": reads,
     "waits": waits,
+    "events": events,
     "background": background,
 }
 urlpatterns = [path(name, view) for name, view in views.items()]

@@ -104,6 +104,16 @@ def background(req: Any, resp: Any) -> None:
         resp.stream = failures.Closing()
 
 
+def events(req: Any, resp: Any) -> None:
+    resp.content_type = "text/event-stream"
+
+    async def later() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.5)
+        yield b"data: 1\n\n"
+
+    resp.stream = later() if hasattr(req, "scope") else failures.events_later()
+
+
 def _fail() -> None:
     raise ValueError("background")
 
@@ -153,6 +163,7 @@ responders: dict[str, Callable[..., None]] = {
     "/own500": own500,
     "/teapot": teapot,
     "/background": background,
+    "/events": events,
     "/slow": slow,
     "/divide/{by}": divide,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},

@@ -137,6 +137,11 @@ def reads() -> str:
     return str(len(request.get_data()))
 
 
+@application.get("/events")
+def events() -> Response:
+    return Response(failures.events_later(), mimetype="text/event-stream")
+
+
 @application.get("/waits")
 def waits() -> str:
     time.sleep(0.4)

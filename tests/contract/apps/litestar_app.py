@@ -120,6 +120,14 @@ async def reads(request: Request[Any, Any, Any]) -> Any:
     return str(len(await request.body()))
 
 
+async def events(request: Request[Any, Any, Any]) -> Any:
+    async def later() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.5)
+        yield b"data: 1\n\n"
+
+    return Stream(later(), media_type="text/event-stream")
+
+
 async def waits(request: Request[Any, Any, Any]) -> Any:
     await asyncio.sleep(0.4)
     return "waited"
@@ -178,6 +186,7 @@ views = {
     "/teapot": teapot,
     "/reads": reads,
     "/waits": waits,
+    "/events": events,
     "/slow": slow,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
 }
@@ -186,7 +195,7 @@ methods: Any = ["GET", "HEAD", "POST", "PUT", "PATCH"]
 
 def _routes(path: str, view: Any) -> list[Any]:
     view.__annotations__ = {"request": Request, "return": Any}
-    kind = "text/event-stream" if path == "/sse" else "text/plain"
+    kind = "text/event-stream" if path in ("/sse", "/events") else "text/plain"
     found = [route(path, http_method=methods, status_code=200, media_type=kind)(view)]
     if path == "/boom":
 

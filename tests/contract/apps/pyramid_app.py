@@ -12,6 +12,7 @@ from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPInternalServerError
 from pyramid.request import Request
 from pyramid.response import Response
+from pyramid.tweens import EXCVIEW
 from tests.contract.apps import failures
 
 guard = failures.guard()
@@ -71,7 +72,8 @@ def own500(request: Request) -> Response:
 
 
 def teapot(request: Request) -> Response:
-    response = Response("short and stout", status=418, headerlist=[("X-Own", "1"), ("Content-Type", "text/plain")])
+    response = Response("short and stout", status=418)
+    response.headers["X-Own"] = "1"
     response.set_cookie("a", "1")
     response.set_cookie("b", "2")
     return response
@@ -114,13 +116,14 @@ views: dict[str, Callable[[Request], Any]] = {
     "/teapot": teapot,
     "/reads": lambda request: Response(str(len(request.body))),
     "/waits": waits,
+    "/events": lambda request: Response(app_iter=failures.events_later(), content_type="text/event-stream"),
     "/background": lambda request: Response(app_iter=failures.Closing(), content_length=2),
     "/slow": slow,
     "/divide/{by}": divide,
     **{path: _failing(path) for path in failures.by_path if path != "/boom"},
 }
 config = Configurator()
-config.add_tween("tests.contract.apps.pyramid_hooks.hooks")
+config.add_tween("tests.contract.apps.pyramid_hooks.hooks", over=EXCVIEW)
 config.add_tween("tests.contract.apps.pyramid_hooks.cors", over="tests.contract.apps.pyramid_hooks.hooks")
 config.add_exception_view(failing_handler, context=Own)
 for path, view in views.items():

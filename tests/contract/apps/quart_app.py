@@ -135,6 +135,15 @@ async def reads() -> str:
     return str(len(await request.get_data()))
 
 
+@application.get("/events")
+async def events() -> Response:
+    async def later() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.5)
+        yield b"data: 1\n\n"
+
+    return Response(later(), mimetype="text/event-stream")
+
+
 @application.get("/waits")
 async def waits() -> str:
     await asyncio.sleep(0.4)

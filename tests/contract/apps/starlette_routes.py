@@ -118,6 +118,14 @@ async def reads(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def events(request: Request) -> Response:
+    async def later() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.5)
+        yield b"data: 1\n\n"
+
+    return StreamingResponse(later(), media_type="text/event-stream")
+
+
 async def waits(request: Request) -> Response:
     await asyncio.sleep(0.4)
     return PlainTextResponse("waited")
@@ -170,6 +178,7 @@ routes: list[BaseRoute] = [
     Route("/teapot", teapot),
     Route("/reads", reads, methods=["POST"]),
     Route("/waits", waits),
+    Route("/events", events),
     Route("/slow", slow),
     WebSocketRoute("/ws-before", ws_before),
     WebSocketRoute("/ws-after", ws_after),

@@ -148,6 +148,14 @@ class Reads(Base):
         self.finish(str(len(self.request.body)))
 
 
+class Later(Base):
+    async def get(self) -> None:
+        self.set_header("Content-Type", "text/event-stream")
+        await self.flush()
+        await asyncio.sleep(0.5)
+        self.finish(b"data: 1\n\n")
+
+
 class Waits(Base):
     async def get(self) -> None:
         await asyncio.sleep(0.4)
@@ -203,6 +211,7 @@ views: dict[str, type[RequestHandler]] = {
     "/teapot": Teapot,
     "/reads": Reads,
     "/waits": Waits,
+    "/events": Later,
     "/slow": Slow,
     "/divide/([0-9]+)": Divide,
     "/ws-before": WsBefore,

@@ -45,6 +45,9 @@ def routes(environ: Environ, start: Start) -> Iterable[bytes] | None:
     if path == "/sse":
         start("200 OK", [("Content-Type", "text/event-stream")])
         return failures.broken_after(1, b"data: 1\n\n")
+    if path == "/events":
+        start("200 OK", [("Content-Type", "text/event-stream")])
+        return failures.events_later()
     if path == "/background":
         start("200 OK", [*plain, ("Content-Length", "2")])
         return failures.Closing()
