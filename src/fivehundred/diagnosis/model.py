@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from fivehundred.event import Json
+from fivehundred.record import record
 
 Cause: TypeAlias = Literal["misconfiguration", "overload", "bug", "database", "security", "unknown"]
 Confidence: TypeAlias = Literal["certain", "likely", "possible", "unknown"]
@@ -20,7 +20,7 @@ confidences: tuple[Confidence, ...] = get_args(Confidence)
 step_names: tuple[StepName, ...] = get_args(StepName)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Fact:
     """One checked fact for or against a cause."""
 
@@ -34,7 +34,7 @@ class Fact:
     against: bool = False  # a veto: this speaks against the twin named in the diagnosis
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """One of the six steps of a runbook, filled in for this fault."""
 
@@ -45,7 +45,7 @@ class Step:
     next: str = ""  # the next thing to do, as an instruction
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Diagnosis:
     cause: Cause
     confidence: Confidence
@@ -61,6 +61,8 @@ class Diagnosis:
     runbook: tuple[Step, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
+        from dataclasses import asdict
+
         return asdict(self)
 
     @classmethod
@@ -77,7 +79,7 @@ class Diagnosis:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """The quick form, for the Guard: what an exception alone says, and the status that follows from it."""
 
@@ -89,7 +91,7 @@ class Verdict:
     public: str  # the sentence for an application that discloses the cause: never a host, user, path or driver text
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class History:
     """What the Console knows about a fault before this event of it; every field may be unknown (None, empty)."""
 

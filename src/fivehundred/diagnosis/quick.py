@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno as errnos
 import functools
 import random
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from fivehundred import limits
 from fivehundred.diagnosis import index
 from fivehundred.diagnosis.model import Verdict
 from fivehundred.diagnosis.rules.base import Peer, Rule
+from fivehundred.record import record
 
 jitter: Final = 0.5  # clients that were told the same wait must not come back together
 unknown: Final = Verdict("unknown", "unknown", 500, None, "unknown", "")
@@ -59,7 +59,7 @@ _name: Final[Any] = type.__dict__["__name__"]
 _linked: Final = ("reason", "orig", "os_error", "original_exception", "last_exception")
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Seen:
     """One exception: what it stores, and the names of its classes."""
 
@@ -69,7 +69,7 @@ class _Seen:
     kind: _Kind
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Kind:
     """What the names of a class and its bases say; worked out once a class."""
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from fivehundred import limits
 from fivehundred.event import Json, Request
+from fivehundred.record import record
 
 hidden: Final = ("[scrubbed]", "[Filtered]", "[redacted]", "********")
 _hidden: Final = re.compile("|".join(map(re.escape, hidden)))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Input:
     """One value that came with the request."""
 

@@ -7,10 +7,10 @@ the Console's full one and the reference page. ``when`` adds facts that need a w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fivehundred.diagnosis.model import Cause, Fact, Transient
+from fivehundred.record import record
 
 if TYPE_CHECKING:
     from fivehundred.diagnosis.case import Case
@@ -22,7 +22,7 @@ Finder: TypeAlias = "Callable[[Case], Iterable[Fact]]"
 Teller: TypeAlias = "Callable[[Case], Told]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Veto:
     """A reason not to believe a rule, or the twin that it is told apart from."""
 
@@ -31,7 +31,7 @@ class Veto:
     says: str = ""  # the reason in short, where the facts' own words stand in the evidence already
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rule:
     """``because`` completes "it failed because ...", ``until`` completes "retrying helps when / not until ..."."""
 

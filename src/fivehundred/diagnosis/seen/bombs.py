@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html.entities import html5
 from typing import TYPE_CHECKING, Final
 
-from fivehundred.diagnosis.frames import application, root
+from fivehundred.diagnosis.frames import application, before, root
 from fivehundred.diagnosis.model import Fact, Strength
 from fivehundred.diagnosis.seen.attacks import standing
 
@@ -98,6 +99,23 @@ def external_entity(case: Case) -> Facts:
             )
             yield Fact("frame", "xml", "parser", "strong", "frames", "the XML parser failed on it")
             return
+    # an event without the raw body: the parser's own text names an entity that the document must have declared
+    for raised in case.raised:
+        named = _undefined_entity.search(raised.text)
+        if named and f"{named[1] or named[2]};" not in html5 and _reads_request(case):
+            text = (
+                f"the document uses the entity &{named[1] or named[2]}; of its own, which this parser does not resolve"
+            )
+            yield Fact("message", "XML", "entity", "strong", f"exception[{raised.number}].value", text)
+            return
+
+
+_undefined_entity: Final = re.compile(r"undefined entity &(\w{1,60});|Entity '(\w{1,60})' not defined")
+
+
+def _reads_request(case: Case) -> bool:
+    frame = case.app_frame
+    return frame is not None and re.search(r"request|get_data|\bbody\b|payload|upload", before(frame, 2)) is not None
 
 
 _unpacks: Final = r"zlib\.|gzip\.|decompress|bz2\.|lzma\.|zipfile|tarfile|brotli|zstd|Image\.open"
@@ -135,6 +153,11 @@ def nested_body(case: Case) -> Facts:
     )
     request = case.event.request
     data = request.data if request is not None else None
+    told = next((one for one in case.raised if "while decoding a JSON" in one.text), None)
+    if told is not None and _reads_request(case):
+        text = "the JSON decoder ran out of depth: what the request brought nests too deeply"
+        yield Fact("message", "JSON", "nested", "decisive", f"exception[{told.number}].value", text, None, True)
+        return
     deep = (isinstance(data, str) and re.search(r"(?:[\[{(]\s*){50}|(?:\{\"[^\"]{0,20}\":){20}", data) is not None) or (
         isinstance(data, list | dict) and _depth(data) >= 50
     )

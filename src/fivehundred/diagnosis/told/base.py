@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from fivehundred import limits
+from fivehundred.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Told:
     because: str = ""  # completes "it failed because ..."
     fact: str = ""  # the decisive fact, in our words
