@@ -21,7 +21,7 @@ import requests
 import fivehundred.client.httpx as ours_httpx
 import fivehundred.client.httpx2 as ours_httpx2
 import fivehundred.client.requests as ours_requests
-from fivehundred.client import Policy, set_active, set_testing
+from fivehundred.client import CallFailed, Policy, set_active, set_testing
 from fivehundred.client.origin import forget_all, origin
 from fivehundred.client.plain import Sending, fetch
 
@@ -224,6 +224,20 @@ callers = [
     Caller("httpx2-async", _asynchronous(ours_httpx2), httpx2),
 ]
 every = [*callers, Caller("plain", _plain, None)]
+
+
+def ends_in_time(call: Callable[[], object], deadline_s: float) -> None:
+    """No server may keep a call past its deadline and a tenth of it. A busy machine may, so the call is made until it
+    is not the machine; and it is never kept for a second more."""
+    took: list[float] = []
+    while len(took) < 10 and (not took or took[-1] > 1.1 * deadline_s):
+        forget_all()
+        began = time.monotonic()
+        with pytest.raises(CallFailed):
+            call()
+        took.append(time.monotonic() - began)
+    assert min(took) <= 1.1 * deadline_s, took
+    assert max(took) < deadline_s + 1, took
 
 
 @pytest.fixture

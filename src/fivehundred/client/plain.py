@@ -24,7 +24,7 @@ from fivehundred.client.policy import Outcome, Policy
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import attempt_header, deadline_header
-from fivehundred.client.sockets import ClampedResponse, until
+from fivehundred.client.sockets import ClampedResponse, left_s, until
 
 
 @dataclass(slots=True)
@@ -79,6 +79,7 @@ class _Wire:
             headers[attempt_header] = str(course.number)
         token = until.set(course.attempt_ends)
         try:
+            connection.timeout = left_s(course.attempt_s)  # certificates have been read since the attempt began
             connection.connect()
             self.connected = True
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

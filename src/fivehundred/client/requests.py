@@ -28,7 +28,7 @@ from fivehundred.client.policy import Outcome, Policy, idempotent_methods
 from fivehundred.client.problem_reader import read
 from fivehundred.client.retry_after import retry_after_s
 from fivehundred.client.scope import attempt_header, deadline_header, scope, within
-from fivehundred.client.sockets import ClampedResponse, clamp, left_s, until
+from fivehundred.client.sockets import ClampedResponse, clamp, dialled, left_s, until
 from fivehundred.client.switches import switches
 
 __all__ = ["Adapter", "NotSent", "Policy", "RateLimited", "ServerError", "Session", "Unavailable"]
@@ -483,7 +483,7 @@ class _Punctual:
         new: Any = super()._new_conn  # type: ignore[misc]  # of the class beside this one
         seconds = left_s(self.timeout if isinstance(self.timeout, (int, float)) else None)
         try:
-            return in_time(self.host, seconds, new)
+            return dialled(in_time(self.host, seconds, new))
         except ConnectTookTooLong as error:
             raise _adapters.ConnectTimeoutError(self, str(error)) from None
 

@@ -30,9 +30,25 @@ def is_past() -> bool:
     return time.monotonic() >= until.get()
 
 
+def dialled(sock: Any) -> Any:
+    """The socket, with what is left as its time-out when TLS takes it over: certificates are read in between."""
+    if type(sock) is socket.socket:
+        sock.__class__ = _Dialled
+    return sock
+
+
+class _Dialled(socket.socket):
+    __slots__ = ()
+
+    def gettimeout(self) -> float | None:
+        own = socket.socket.gettimeout(self)
+        left = until.get() - time.monotonic()
+        return own if own is None or own <= left else max(left, 0.001)
+
+
 def clamp(sock: Any) -> bool:
     """Makes what a blocking socket receives end in time. False: it is of another kind, and left as it is."""
-    kind = {socket.socket: _Socket, ssl.SSLSocket: _TlsSocket}.get(type(sock))
+    kind = {socket.socket: _Socket, _Dialled: _Socket, ssl.SSLSocket: _TlsSocket}.get(type(sock))
     if kind is not None:
         sock.__class__ = kind  # the object is as it was made, but for one method
     return kind is not None
