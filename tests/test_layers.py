@@ -12,7 +12,7 @@ import pytest
 source = Path(__file__).parents[1] / "src"
 package = source / "fivehundred"
 
-leaves = {"event", "envelope", "problem", "scrub", "limits"}
+leaves = {"event", "envelope", "problem", "scrub", "limits", "record"}
 pure = leaves | {"fingerprint", "diagnosis"}
 
 # unit -> the units of fivehundred it may import (itself is always allowed)

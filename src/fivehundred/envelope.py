@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from fivehundred.event import Json
+from fivehundred.record import field, record
 
 header_bytes_max = 64 * 1024  # one header line: SDKs send a few hundred bytes, so this is generous
 items_max = 1_000  # per envelope: far above what any SDK batches
@@ -25,7 +25,7 @@ class DsnError(ValueError):
     """The DSN cannot be used; the text says what is wrong and what one looks like."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Item:
     """One item of an envelope. ``payload`` is exactly the bytes between its header and the next item."""
 
@@ -34,13 +34,13 @@ class Item:
     headers: dict[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Envelope:
     headers: dict[str, Json]
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Dsn:
     """Where events go: ``{scheme}://{key}@{host}[:{port}]{prefix}/{project}``; an old secret is ignored."""
 

@@ -14,11 +14,11 @@ import math
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeAlias, TypeVar
 
 from fivehundred import limits
+from fivehundred.record import field, record
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class EventError(ValueError):
     """The value is no event at all (not a JSON object)."""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Frame:
     """One frame of a stack. Lists of frames run from the caller to the raising frame, as on the wire."""
 
@@ -50,7 +50,7 @@ class Frame:
     platform: str = ""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Mechanism:
     """How an exception was caught and how it hangs together with the others of its chain or group."""
 
@@ -65,7 +65,7 @@ class Mechanism:
     data: dict[str, Json] = field(default_factory=dict)  # ours: {"mro": [...], "sqlstate": "53300", "notes": [...]}
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class ExceptionItem:
     """One exception of the chain. Lists of them run from the oldest (the root) to the one that was raised last."""
 
@@ -77,7 +77,7 @@ class ExceptionItem:
     thread_id: str = ""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Request:
     """The request that failed, scrubbed. Header names keep their case; look-ups go through ``header``."""
 
@@ -94,7 +94,7 @@ class Request:
         return next((v for k, v in self.headers.items() if k.lower() == lowered), "")
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class User:
     id: str = ""
     username: str = ""
@@ -107,7 +107,7 @@ class User:
         return self.id or self.username or self.email or self.ip_address
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Breadcrumb:
     timestamp: float | None = None  # seconds since 1970
     type: str = ""
@@ -117,13 +117,13 @@ class Breadcrumb:
     data: dict[str, Json] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Sdk:
     name: str = ""
     version: str = ""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Event:
     """One failure, reported. Times are seconds since 1970 (UTC)."""
 

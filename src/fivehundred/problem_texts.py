@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from fivehundred.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class Texts:
     """One language. ``titles`` and ``whats`` are keyed by status; 500 stands in for a status that is not there."""
 

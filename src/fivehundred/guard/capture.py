@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final
 
@@ -22,9 +21,10 @@ from fivehundred.guard.incoming import request_of, trace_of
 from fivehundred.guard.message import message
 from fivehundred.guard.render import Renderer, learn_stdlib, module_name, plain_name
 from fivehundred.guard.request import RequestParts
+from fivehundred.record import field, record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class About:
     """What is the same for every event of a process."""
 
@@ -143,7 +143,7 @@ def _missing_variable(exc: BaseException) -> str:
 # ---- chains and groups ---------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Link:
     """One exception and how it hangs on another."""
 

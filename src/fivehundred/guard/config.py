@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from fivehundred.envelope import Dsn
 from fivehundred.guard.capture import About
+from fivehundred.record import record
 
 Mode: TypeAlias = Literal["production", "development", "testing"]
 Disclose: TypeAlias = Literal["nothing", "cause"]
@@ -20,7 +20,7 @@ class GuardConfigError(ValueError):
     """An option of the Guard cannot be used; the text says which, and what can."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Mapped:
     """What the application says about one of its exception classes."""
 

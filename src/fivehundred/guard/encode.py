@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from fivehundred import limits
 from fivehundred.event import Event, ExceptionItem, Frame, Json, context_name
 from fivehundred.event_wire import exception_to_wire, frame_to_wire, to_wire
 from fivehundred.guard.kept import Kept
+from fivehundred.record import replace
 
 
 def encoded(event: Event) -> bytes:

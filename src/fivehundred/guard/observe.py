@@ -14,7 +14,6 @@ import threading
 import time
 import weakref
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,9 +24,10 @@ from fivehundred.guard.capture import About
 from fivehundred.guard.pools import Pools
 from fivehundred.guard.ship import event_id_of
 from fivehundred.guard.snapshot import at_once, snapshot
+from fivehundred.record import field, record
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Note:
     """One failure to look around for."""
 

@@ -7,7 +7,7 @@ but by the raising frame when it is raised anew.
 
 from __future__ import annotations
 
-import dis
+import opcode
 import time
 from types import CodeType, FrameType, TracebackType
 from typing import Final, NamedTuple
@@ -81,7 +81,7 @@ def _identity(frame: FrameType | None) -> tuple[int, CodeType] | None:
 def _raises(entry: TracebackType) -> bool:
     code = entry.tb_frame.f_code.co_code
     at = entry.tb_lasti
-    return 0 <= at < len(code) and dis.opname[code[at]] == "RAISE_VARARGS"
+    return 0 <= at < len(code) and opcode.opname[code[at]] == "RAISE_VARARGS"
 
 
 def _is_application(frame: FrameType) -> bool:

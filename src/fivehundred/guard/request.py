@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from fivehundred.record import field, record
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class RequestParts:
     """One request. Integrations fill it from an environ or a scope; only a failure pays for turning it into an Event.
 
