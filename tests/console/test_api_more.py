@@ -102,11 +102,11 @@ def test_a_deploy_is_announced(face: Face) -> None:
 def test_people_and_teams_are_made_over_the_api(face: Face) -> None:
     made = ask(face, "POST", "/people", {"name": "Ann", "role": "owner"})
     assert "/invite/" in made["invite"]
-    ask(face, "POST", "/people", {"name": "ann", "role": "member"}, 422)
+    ask(face, "POST", "/people", {"name": "ann", "role": "member"}, 409)
     team = ask(face, "POST", "/teams", {"name": "billing", "members": [made["id"]], "projects": ["1"]})["id"]
     assert ask(face, "GET", "/teams")["teams"][0]["members"] == [made["id"]]
     ask(face, "PUT", f"/teams/{team}", {"members": [999]}, 404)
-    assert ask(face, "PATCH", f"/people/{made['id']}", {"act": "role", "role": "member"}, 422)["detail"].startswith(
+    assert ask(face, "PATCH", f"/people/{made['id']}", {"act": "role", "role": "member"}, 409)["detail"].startswith(
         "this"
     )
     assert ask(face, "DELETE", f"/teams/{team}") == {"changed": 1}

@@ -153,6 +153,61 @@ def test_a_fault_is_resolved_and_reopened(ask: Ask, reference: str, console: Run
     assert "is open now" in ask(lambda session: told(session, "update_fault", fault=reference, state="open"))
 
 
+def test_a_fault_is_given_to_somebody(ask: Ask, reference: str, console: RunningConsole) -> None:
+    kept: list[tuple[str, str] | None] = []
+
+    async def in_turn(session: ClientSession) -> None:
+        for assign in ("Ann", " team:billing ", "nobody"):
+            said = await told(session, "update_fault", fault=reference, assign=assign)
+            assert f"assigned to {assign.strip()}" in said
+            answer = await anyio.to_thread.run_sync(console.get, f"/api/v1/events/{reference}")
+            fault = json.loads(answer[1])["fault"]
+            answer = await anyio.to_thread.run_sync(console.get, f"/api/v1/faults/{fault}/triage")
+            owner = json.loads(answer[1])["triage"]["owner"]
+            kept.append(owner and (owner["name"], owner["kind"]))
+
+    ask(in_turn)
+    assert kept == [("Ann", "member"), ("billing", "team"), None]
+
+
+def test_a_comment_stands_before_what_is_done(ask: Ask, reference: str, console: RunningConsole) -> None:
+    sent = {"comment": "The divisor is `0`.\n<b>Now</b>", "assign": "Ann", "state": "muted"}
+    said = ask(lambda session: told(session, "update_fault", fault=reference, **sent))
+    assert re.search("the comment is written; assigned to Ann; muted now", said)
+    fault = fault_of(console, reference)
+    history = json.loads(console.get(f"/api/v1/faults/{fault}/triage")[1])["history"]
+    assert [e["what"].split()[0] for e in history[:3]] == ["muted", "assigned", "commented"]
+    assert history[2]["body"] == sent["comment"]
+    assert "&lt;b&gt;Now&lt;/b&gt;" in console.get(f"/faults/{fault}")[1].decode()
+    ask(lambda session: told(session, "update_fault", fault=reference, state="open", assign="nobody"))
+
+
+senseless: tuple[tuple[dict[str, str], str], ...] = (
+    ({}, "say what to do"),
+    ({"assign": " ", "comment": "  "}, "say what to do"),
+    ({"assign": "team:"}, "an owner has a name"),
+    ({"assign": "x" * 150}, "1 to 100 characters"),
+    ({"state": "closed"}, ""),
+    ({"comment": "x" * 4_001}, ""),
+)
+
+
+def test_an_update_that_makes_no_sense_changes_nothing(ask: Ask, reference: str, console: RunningConsole) -> None:
+    async def all_of_them(session: ClientSession) -> list[str]:
+        return [await told(session, "update_fault", fault=reference, **sent) for sent, _ in senseless]
+
+    path = f"/api/v1/faults/{fault_of(console, reference)}/triage"
+    before = console.get(path)[1]
+    for answer, (_, said) in zip(ask(all_of_them), senseless, strict=True):
+        assert answer.startswith("ERROR")
+        assert said in answer
+    assert console.get(path)[1] == before
+
+
+def fault_of(console: RunningConsole, reference: str) -> int:
+    return int(json.loads(console.get(f"/api/v1/events/{reference}")[1])["fault"])
+
+
 def test_without_write_nothing_can_be_changed(console: RunningConsole) -> None:
     command = StdioServerParameters(command=sys.executable, args=["-m", "fivehundred", "mcp", "--url", console.url])
     listed = run(stdio_client(command), lambda session: session.list_tools())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from fivehundred import limits
 from fivehundred.console.access.audited import note
 from fivehundred.console.api import operations
+from fivehundred.console.api.bounds import Bound, Number
 from fivehundred.console.api.edge import changes, decoded, limit_of, numbered, reads, removes
 from fivehundred.console.api.operations import gets, in_path, in_query, sends
 from fivehundred.console.api.shapes import Changed
@@ -55,13 +56,13 @@ class ChannelList:
 class AlertRuleSent:
     """What a channel is told; ``narrow`` empty means everything."""
 
-    channel: int
-    kinds: tuple[Told, ...]
+    channel: Number
+    kinds: Annotated[tuple[Told, ...], Bound(items_min=1)]
     name: str = ""
     narrow: Narrow | None = None
-    threshold: int = 100
-    within_s: float = 600.0
-    again_s: float = 3_600.0
+    threshold: Annotated[int, Bound(minimum=1, maximum=10_000_000)] = 100
+    within_s: Annotated[float, Bound(minimum=60, maximum=86_400)] = 600.0
+    again_s: Annotated[float, Bound(minimum=60, maximum=6_000_000)] = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from fivehundred import limits
 from fivehundred.console.access.identity import current
 from fivehundred.console.api import shapes
+from fivehundred.console.api.bounds import Bound, Field, Matcher, Pattern, SomeFaults
 from fivehundred.console.api.edge import changes, decoded, reads, removes
 from fivehundred.console.api.triage import Nothing
 from fivehundred.console.site import Site
@@ -44,14 +45,14 @@ class Grouping:
 class MergeWish:
     """The faults that are to become part of the one in the address."""
 
-    faults: tuple[int, ...]
+    faults: SomeFaults
 
 
 @dataclass(frozen=True, slots=True)
 class SplitWish:
     """``field`` is type, message, route ... or tag:NAME; with a value, only events that have it leave."""
 
-    field: str
+    field: Field
     value: str = ""
 
 
@@ -59,8 +60,8 @@ class SplitWish:
 class RuleWish:
     """``project`` empty: of all. A pattern fits the whole value, with * and ?, in any case."""
 
-    matchers: tuple[tuple[str, str], ...]
-    fingerprint: str
+    matchers: Annotated[tuple[Matcher, ...], Bound(items_min=1, items_max=10)]
+    fingerprint: Pattern
     project: str = ""
 
 

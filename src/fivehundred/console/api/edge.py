@@ -75,7 +75,9 @@ async def _answer(request: Request, work: Callable[[], object]) -> Response:
         raise HTTPException(403, str(e)) from e
     except BadCursor as e:
         raise HTTPException(400, str(e)) from e
-    except (TriageRefused, BadSettings, NameTaken, LastOwner, PersonRefused) as e:
+    except (NameTaken, LastOwner) as e:  # it fits, and what is there already does not
+        raise HTTPException(409, f"{e}; nothing was changed") from e
+    except (TriageRefused, BadSettings, PersonRefused) as e:
         raise HTTPException(422, f"{e}; nothing was changed") from e
     except (ChannelError, CannotOpen) as e:  # somebody else's service, or their secret
         raise HTTPException(502, f"{e}; nothing was changed") from e

@@ -14,6 +14,7 @@ from fivehundred import limits
 from fivehundred.console.access.audited import note
 from fivehundred.console.access.identity import current
 from fivehundred.console.api import operations
+from fivehundred.console.api.bounds import Name100, Number, Share
 from fivehundred.console.api.edge import changes, decoded, limit_of, numbered, reads, removes
 from fivehundred.console.api.operations import gets, in_path, in_query, sends
 from fivehundred.console.api.shapes import Changed
@@ -58,7 +59,7 @@ class TrackerList:
 class IssueSent:
     """``tracker`` makes an issue there; ``url`` links one that is there."""
 
-    tracker: int | None = None
+    tracker: Number | None = None
     url: str = ""
 
 
@@ -72,7 +73,7 @@ class ObjectiveSent:
     """``share`` 0.999: of a thousand requests one may fail. ``route`` empty: all of the project."""
 
     project: str
-    share: float
+    share: Share
     route: str = ""
 
 
@@ -86,8 +87,8 @@ class ObjectiveList:
 @dataclass(frozen=True, slots=True)
 class DeploySent:
     project: str
-    release: str
-    environment: str
+    release: Name100
+    environment: Name100
     name: str = ""
     url: str = ""
     started_at: float | None = None

@@ -9,6 +9,7 @@ import fivehundred
 from fivehundred import limits
 from fivehundred.console.api import (
     alerts,
+    bounds,
     choices,
     context,
     incidents,
@@ -89,7 +90,7 @@ def _extended(schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _paths() -> dict[str, Any]:
     fault = in_path("fault", {"type": "integer", "minimum": 1}, "the number of the fault")
-    event = in_path("event_id", {"type": "string"}, "a reference: 32 hexadecimal digits, dashed, or urn:uuid:")
+    event = in_path("event_id", bounds.reference, "a reference: 32 hexadecimal digits, dashed, or urn:uuid:")
     cursor = in_query("cursor", {"type": "string"}, "the `next` of the page before")
     limit = in_query("limit", {"type": "integer", "minimum": 1, "maximum": limits.page_rows_max}, "rows at most")
     line = in_query("query", {"type": "string"}, "a search line, as in `is:open cause:database release:2.4 refused`")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fivehundred.console.api import bounds
 from fivehundred.console.api.operations import gets, in_path, in_query, removes, sends
 from fivehundred.console.api.schema import Schema
 
 
 def paths() -> dict[str, Any]:
     fault, project = _number("fault"), _number("project")
-    event = in_query("event", {"type": "string"}, "a reference; what fits this event is said beside the list")
+    event = in_query("event", bounds.reference, "a reference; what fits this event is said beside the list")
     of = in_query("project", {"type": "string"}, "the number of a project; all when missing")
     return {
         "/faults/acts": {"post": sends("do one thing with many faults", "ActOnMany", "Changed")},

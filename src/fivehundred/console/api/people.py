@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from fivehundred.console.access.identity import current
 from fivehundred.console.access.roles import Need, Role, lower, role_of, team_role_of, team_roles, top
 from fivehundred.console.api import edge
+from fivehundred.console.api.bounds import Days, Name60, Name100, Number
 from fivehundred.console.api.operations import gets, in_path, in_query, removes, sends
 from fivehundred.console.api.shapes import Changed
 from fivehundred.console.api.triage import Made
@@ -71,7 +72,7 @@ class AuditList:
 
 @dataclass(frozen=True, slots=True)
 class PersonSent:
-    name: str
+    name: Name100
     role: Role
 
 
@@ -96,8 +97,8 @@ class TeamSent:
     """``members``: numbers of people; ``projects``: numbers of projects; ``roles``: of members whose right with the
     team's projects is not what their own role gives them. Left out: none."""
 
-    name: str
-    members: tuple[int, ...] = ()
+    name: Name100
+    members: tuple[Number, ...] = ()
     projects: tuple[str, ...] = ()
     roles: tuple[TeamRole, ...] = ()
 
@@ -106,7 +107,7 @@ class TeamSent:
 class TeamChange:
     """All at once: what is left out is none."""
 
-    members: tuple[int, ...] = ()
+    members: tuple[Number, ...] = ()
     projects: tuple[str, ...] = ()
     roles: tuple[TeamRole, ...] = ()
 
@@ -120,10 +121,10 @@ class TeamList:
 class TokenSent:
     """``project`` empty: all that you see."""
 
-    name: str
+    name: Name60
     scope: Need = "read"
     project: str = ""
-    days: int = 365
+    days: Days = 365
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.access.audited import note
 from fivehundred.console.api import edge
+from fivehundred.console.api.bounds import Count, Days, Megabytes
 from fivehundred.console.api.operations import gets, in_path, sends
 from fivehundred.console.site import Site
 from fivehundred.console.store.origins import Origins
@@ -45,9 +46,9 @@ class RetentionAnswer:
 class RetentionChange:
     """All three at once: null, or what is left out, is no bound of its own."""
 
-    days: int | None = None
-    events: int | None = None
-    megabytes: int | None = None
+    days: Days | None = None
+    events: Count | None = None
+    megabytes: Megabytes | None = None
 
 
 shown = (OriginsAnswer, OriginsChange, RetentionAnswer, RetentionChange)

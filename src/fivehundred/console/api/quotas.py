@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from fivehundred.console.api import edge
+from fivehundred.console.api.bounds import Count
 from fivehundred.console.site import Site
 from fivehundred.console.store.quotas import BadQuota, Quotas, spans
 
@@ -27,9 +28,9 @@ class QuotaAnswer:
 class QuotaChange:
     """All three at once: null, or what is left out, is no quota."""
 
-    minute: int | None = None
-    hour: int | None = None
-    day: int | None = None
+    minute: Count | None = None
+    hour: Count | None = None
+    day: Count | None = None
 
 
 def routes(site: Site) -> list[BaseRoute]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Sequence
-from typing import Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
+
+from fivehundred.console.api.bounds import Bound
 
 Schema = dict[str, Any]
 
@@ -39,6 +41,9 @@ def components(*kinds: type, sent: Sequence[type] = ()) -> dict[str, Schema]:
 def _of(kind: object, found: dict[str, Schema]) -> Schema:
     if kind in _PLAIN:
         return dict(_PLAIN[kind])
+    if get_origin(kind) is Annotated:
+        plain, *said = get_args(kind)
+        return _of(plain, found) | {n: v for one in said if isinstance(one, Bound) for n, v in one.schema().items()}
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _object(kind, found)
     if isinstance(kind, str | ForwardRef) or kind is Any:
@@ -66,7 +71,7 @@ def _object(kind: type, found: dict[str, Schema]) -> Schema:
     name = kind.__name__
     if name not in found:
         found[name] = {}  # before its fields, which may hold it again
-        hints = get_type_hints(kind)
+        hints = get_type_hints(kind, include_extras=True)
         fields = [f.name for f in dataclasses.fields(kind)]
         found[name] = {
             "type": "object",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from fivehundred.console.api.bounds import Faults
 from fivehundred.console.store.base import (
     Change,
     EventSummary,
@@ -112,7 +113,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class ManyStates:
-    faults: tuple[int, ...]
+    faults: Faults
     state: FaultState
 
 

@@ -14,10 +14,11 @@ from fivehundred import limits
 from fivehundred.console.access.audited import note
 from fivehundred.console.access.identity import current
 from fivehundred.console.api import shapes
+from fivehundred.console.api.bounds import Comment, Faults, Name60, Name100, Pattern
 from fivehundred.console.api.edge import changes, decoded, reads, removes
 from fivehundred.console.site import Site
 from fivehundred.console.store import acts
-from fivehundred.console.store.base import FaultState
+from fivehundred.console.store.base import FaultState, Order
 from fivehundred.console.store.filters import FilterKind, Filters, InboundFilter, filter_fits
 from fivehundred.console.store.ownership import OwnerRule, Ownership, RuleKind, owner_of
 from fivehundred.console.store.projects import Projects
@@ -33,6 +34,7 @@ from fivehundred.console.store.triage import (
     Triaged,
     TriageRefused,
     Until,
+    owner_chars_max,
 )
 from fivehundred.console.store.views import View, Views
 from fivehundred.console.web import edge, search
@@ -53,7 +55,7 @@ from fivehundred.event import Event, parse
 
 @dataclass(frozen=True, slots=True)
 class OwnerSent:
-    name: str
+    name: Name100
     kind: OwnerKind = "member"
 
 
@@ -73,7 +75,7 @@ class ActSent:
 
 @dataclass(frozen=True, slots=True)
 class ActOnMany(ActSent):
-    faults: tuple[int, ...] = ()
+    faults: Faults = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class TriageAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CommentSent:
-    body: str
+    body: Comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Made:
 @dataclass(frozen=True, slots=True)
 class RuleSent:
     kind: RuleKind
-    pattern: str
+    pattern: Pattern
     owner: OwnerSent
     project: str = ""
 
@@ -114,7 +116,7 @@ class RuleList:
 @dataclass(frozen=True, slots=True)
 class FilterSent:
     kind: FilterKind
-    pattern: str
+    pattern: Pattern
     project: str = ""
 
 
@@ -131,9 +133,9 @@ class FilterList:
 
 @dataclass(frozen=True, slots=True)
 class ViewSent:
-    name: str
+    name: Name60
     query: str
-    order: str = "impact"
+    order: Order = "impact"
     own: bool = False
 
 
@@ -154,7 +156,7 @@ class RouteList:
 
 @dataclass(frozen=True, slots=True)
 class ProjectSent:
-    name: str
+    name: Name60
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +318,8 @@ class TriageApi:
         return acts.perform(self._desk(), act, seen, by=_by(request).name, now=time.time())
 
     def _owner(self, sent: OwnerSent) -> Owner:
-        if not sent.name.strip():
-            raise TriageRefused("an owner has a name")
+        if not 0 < len(sent.name.replace("\0", "").strip()) <= len(sent.name) <= owner_chars_max:
+            raise TriageRefused(f"an owner has a name of 1 to {owner_chars_max} characters")
         return owner_named(self._site.store().database, sent.name, sent.kind)
 
     def _desk(self) -> Triage:

@@ -1,6 +1,6 @@
-"""/live: a stream that says "something changed" within a tenth of a second, as long as a page listens.
+"""/live: a stream that says "something changed" within a twentieth of a second, as long as a page listens.
 
-One task asks the store for its version ten times a second while there are listeners and not at all when there are
+One task asks the store for its version twenty times a second while there are listeners and not at all when there are
 none. The stream carries the version alone; what changed the page asks for itself, in the form it already has.
 """
 
@@ -19,7 +19,7 @@ from fivehundred import limits
 from fivehundred.console.site import Site
 from fivehundred.console.store.base import StoreError
 
-poll_seconds: Final = 0.1
+poll_seconds: Final = 0.05
 beat_seconds: Final = 15.0  # a comment line now and then: proxies close what is silent
 
 log = logging.getLogger("fivehundred.console")
