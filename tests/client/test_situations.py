@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import gzip
 import io
 import socket
 import time
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.client.conftest import Caller, Server, cut, drip, ends_in_time, hang, problem, reply, reset
 
+from fivehundred import limits
 from fivehundred.client import (
     CallFailed,
     DeadlineExceeded,
@@ -22,6 +24,7 @@ from fivehundred.client import (
     Unavailable,
     deadline,
 )
+from fivehundred.client.origin import origin
 
 reference = "ab" * 16
 quick = Policy(attempt_s=0.2, call_s=5)
@@ -344,3 +347,92 @@ def test_retries_are_earned(caller: Caller, server: Server) -> None:
         errors.append(raised.value)
     assert len(server.seen) == 5  # three calls, and the two retries that a fresh process has
     assert "used up" in str(errors[-1])
+
+
+def test_one_origins_overload_leaves_another_alone(caller: Caller, server: Server) -> None:
+    other = Server([problem(503)])
+    for _ in range(11):
+        with pytest.raises(CallFailed):
+            caller.call("GET", other.url)
+    server.plays(problem(503), reply())
+    assert caller.call("GET", server.url) == (200, b"ok")
+    other.listener.close()
+
+
+def test_after_its_pause_an_open_breaker_lets_one_call_through_and_closes(caller: Caller, server: Server) -> None:
+    for _ in range(10):
+        origin(server.url).failed(time.monotonic() - limits.breaker_open_s, 0, overload=True)
+    server.plays(problem(503, "false"), reply())
+    with pytest.raises(Unavailable):
+        caller.call("GET", server.url)  # the probe: it fails, and the pause begins anew
+    with pytest.raises(NotSent):
+        caller.call("GET", server.url)
+    time.sleep(limits.breaker_open_s + 0.02)
+    assert caller.call("GET", server.url) == (200, b"ok")
+    assert caller.call("GET", server.url) == (200, b"ok")
+    assert len(server.seen) == 3
+
+
+def test_a_quiet_client_tries_no_time_out_again(caller: Caller, server: Server) -> None:
+    server.earn(4)
+    server.plays(hang(0.6), reply())
+    with pytest.raises(NoAnswer) as raised:
+        caller.call("GET", server.url, policy=quick)
+    assert [attempt.failure for attempt in raised.value.attempts] == ["timeout"]
+
+
+# ---- what the server says -------------------------------------------------------------------------
+
+
+def test_a_server_that_says_so_is_asked_again_whatever_its_status(caller: Caller, server: Server) -> None:
+    server.plays(problem(507, "true"), reply())
+    assert caller.call("GET", server.url) == (200, b"ok")
+
+
+@pytest.mark.parametrize("name", ["Idempotent_Replayed", "Idempotency_Replayed"])
+def test_an_answer_that_says_it_is_a_stored_one_ends_it(library: Caller, server: Server, name: str) -> None:
+    server.earn()
+    server.plays(problem(500), reply(500, b"{}", **{name: "true"}))
+    with pytest.raises(ServerError, match="stored answer"):
+        library.call("POST", server.url, body=b"pay", idempotent=True)
+    assert len(server.seen) == 2
+
+
+def test_a_wait_that_would_pass_the_deadline_is_not_begun(caller: Caller, server: Server) -> None:
+    server.plays(problem(503, "true", Retry_After="3"))
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="would pass the deadline") as raised:
+        caller.call("GET", server.url, policy=Policy(call_s=2, attempt_s=1))
+    assert time.monotonic() - began < 1.5
+    assert raised.value.retry_after == 3
+
+
+def test_the_trace_id_is_taken_from_the_headers_of_a_page_that_says_nothing(caller: Caller, server: Server) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    server.plays(reply(500, b"<h1>Oops</h1>", Content_Type="text/html", traceparent=f"00-{trace}-00f067aa0ba902b7-01"))
+    with pytest.raises(ServerError) as raised:
+        caller.call("POST", server.url, body=b"x")
+    assert (raised.value.trace_id, raised.value.problem.title) == (trace, "Oops")
+
+
+def test_a_body_in_a_content_coding_is_read(library: Caller, server: Server) -> None:
+    packed = gzip.compress(b'{"error": "no luck", "reference": "' + reference.encode() + b'"}')
+    server.plays(reply(500, packed, Content_Encoding="gzip", Content_Type="application/json"))
+    with pytest.raises(ServerError) as raised:
+        library.call("POST", server.url, body=b"x")
+    assert (raised.value.reference, raised.value.problem.title) == (reference, "no luck")
+    assert raised.value.response.json()["error"] == "no luck"
+
+
+def test_a_body_without_end_is_read_as_far_as_anybody_needs(caller: Caller, server: Server) -> None:
+    def endless(connection: socket.socket) -> bool:
+        connection.sendall(b"HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(2000):
+            connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+        return False
+
+    server.plays(endless)
+    with pytest.raises(ServerError) as raised:
+        caller.call("POST", server.url, body=b"x")
+    body = raised.value.response.body if caller.name == "plain" else raised.value.response.content
+    assert len(body) <= 2 * limits.error_body_bytes_max
