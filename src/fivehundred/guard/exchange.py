@@ -8,6 +8,7 @@ server, which breaks the connection so that the client can tell.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -46,6 +47,7 @@ AsgiApp: TypeAlias = "Callable[[Scope, Receive, Send], Awaitable[None]]"
 
 key: Final = "fivehundred.exchange"  # in the scope while the application runs
 
+_page_bytes_max: Final = 200  # a framework's default page, compressed or not
 _NOTHING: Final[Scope] = {}  # the scope of a request that is over
 _DIGITS: Final = {200: "2", 201: "2", 204: "2", 304: "3", 404: "4", 500: "5"}
 
@@ -105,7 +107,8 @@ class Exchange(Flight):
         if route is None:
             path = self.route
         else:
-            path = getattr(route, "path", "") if not scope.get("root_path") else route_of(scope)
+            special = "fastapi" in scope or scope.get("root_path")
+            path = route_of(scope) if special else getattr(route, "path", "")
         start = self.start
         try:
             self.guard.rates.counts[path, scope["method"], _DIGITS[start["status"]] if start else "5"] += 1
@@ -319,7 +322,18 @@ class Exchange(Flight):
         """Whether what is held is the framework's page for any exception, or its debugger, and nobody's own answer."""
         if getattr(self.scope.get("app"), "debug", False):
             return True
-        return b"".join(self.held or ()) in (b"Internal Server Error", b"")
+        return self._plain_body() in (b"Internal Server Error", b"")
+
+    def _plain_body(self) -> bytes:
+        """What is held, as it was before compressing middleware: only of what is short, as a default page is."""
+        body = b"".join(self.held or ())
+        packed = any(k == b"content-encoding" and v == b"gzip" for k, v in self.start.get("headers", ()))
+        if not packed or len(body) > _page_bytes_max:
+            return body
+        try:
+            return zlib.decompressobj(31).decompress(body, _page_bytes_max)
+        except zlib.error:
+            return body
 
     async def _break(self, exc: BaseException) -> None:
         if isinstance(exc, Aborted):  # reported already, further in
@@ -402,12 +416,17 @@ def route_of(scope: Scope) -> str:
     route = scope.get("route")
     if route is None:
         return ""
+    told = scope.get("fastapi")
+    if told is not None and (whole := told.get("effective_route_context")) is not None:
+        route = whole  # of a router that was included: its own route lacks the prefix
     path = getattr(route, "path", "")
     if not isinstance(path, str) or not path:
         return ""
     root = scope.get("root_path")
     if not root:
         return path
+    if hasattr(route, "routes"):  # a mount: its own path is the end of the root already
+        path = ""
     return str(root)[len(str(scope.get("app_root_path", root))) :] + path
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fivehundred.guard.exchange import AsgiApp, Exchange, Message, Receive, Scope, Send, cancelled, key
-from fivehundred.guard.outgoing import Stopped, ends_process
+from fivehundred.guard.outgoing import Stopped, ends_process, handled_now
 
 
 def see_inside(app: Any) -> None:
@@ -48,6 +48,8 @@ class Inside:
 
         async def note(message: Message) -> None:
             nonlocal begun, complete
+            if not begun and message.get("status", 0) >= 500:
+                exchange.inner = handled_now()  # a handler of exceptions answers: further out nobody would see of what
             begun = True
             complete = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
