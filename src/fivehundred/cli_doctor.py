@@ -86,7 +86,7 @@ def _closely(args: argparse.Namespace) -> Iterable[Finding]:
     """With what the Console itself is made of, so its packages are needed."""
     if not (args.console or args.scale):
         return
-    from fivehundred.console import doctor, scale
+    from fivehundred.console import doctor, doctor_scale, scale
     from fivehundred.console.config import default_data_dir
 
     checked: list[doctor.Checked] = []
@@ -94,7 +94,7 @@ def _closely(args: argparse.Namespace) -> Iterable[Finding]:
         checked += doctor.look(args.data or default_data_dir(), args.url.rstrip("/"))
     if args.scale is not None:
         try:
-            checked += doctor.look_scaled(scale.read(args.scale))
+            checked += doctor_scale.look(scale.read(args.scale))
         except scale.ScaleError as e:
             checked.append(doctor.Checked("wrong", str(e)))
     yield from (Finding(c.state, c.what, c.next) for c in checked)

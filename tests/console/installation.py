@@ -61,11 +61,15 @@ data = "{self.folder}/console"
 port = 0
 """
         )
-        self.start("console")
-        for number in range(ingests):
-            self.start("ingest", number)
-        for number in range(digests):
-            self.start("digest", number)
+        try:
+            self.start("console")
+            for number in range(ingests):
+                self.start("ingest", number)
+            for number in range(digests):
+                self.start("digest", number)
+        except BaseException:  # nothing is left running
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -17,6 +17,7 @@ server_name: {name}
 listen: 127.0.0.1:{port}
 http: 127.0.0.1:{watch}
 max_payload: 32MB
+{authorization}
 jetstream {{ store_dir: "{store}", sync_interval: always, max_file_store: 4GB }}
 {cluster}
 """
@@ -41,8 +42,9 @@ def free_ports(count: int) -> list[int]:
 class Servers:
     """``with Servers(folder, 3) as servers``"""
 
-    def __init__(self, folder: Path, count: int = 1) -> None:
+    def __init__(self, folder: Path, count: int = 1, *, user: str = "", password: str = "") -> None:
         self.folder = folder
+        self._authorization = f"authorization {{ user: {user}, password: {password} }}" if user else ""
         self._count = count
         ports = free_ports(3 * count)
         self._ports, self._watch, self._routes = ports[:count], ports[count : 2 * count], ports[2 * count :]
@@ -67,8 +69,9 @@ class Servers:
         config = self.folder / f"nats-{number}.conf"
         config.parent.mkdir(parents=True, exist_ok=True)
         text = _CONFIG.format(
-            name=f"n{number}", port=self._ports[number], watch=self._watch[number], store=store, cluster=cluster
-        )
+            name=f"n{number}", port=self._ports[number], watch=self._watch[number], store=store, cluster=cluster,
+            authorization=self._authorization,
+        )  # fmt: skip
         config.write_text(text)
         found = binary()
         assert found is not None

@@ -9,7 +9,6 @@ import email.utils
 import os
 import resource
 import shutil
-import socket
 import sqlite3
 import time
 import urllib.error
@@ -19,11 +18,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 from fivehundred import limits
 from fivehundred.console.config import Layout
-from fivehundred.console.scale import Scale, is_postgres
 from fivehundred.console.spool import format as fmt
 from fivehundred.console.spool.segments import SegmentReader
 
@@ -49,18 +46,6 @@ def look(folder: Path, url: str) -> Iterable[Checked]:
     yield spool(layout.spool)
     yield sqlite(layout.database)
     yield marker(layout)
-
-
-def look_scaled(scale: Scale) -> Iterable[Checked]:
-    """At what every node of an installation needs: the cluster, the database, its own disk."""
-    for server in scale.spool.servers:
-        yield server_of(server)
-    yield cluster(scale)
-    yield store(scale)
-    yield files()
-    for part in (scale.ingest, scale.digest, scale.console):
-        if part is not None and Path(part.data).is_dir():
-            yield disk(Path(part.data))
 
 
 def clock(url: str) -> Checked:
@@ -157,50 +142,3 @@ def marker(layout: Layout) -> Checked:
             "note", f"a record has ended the digest process {int(deaths[0])} times", "it is set aside by itself"
         )
     return Checked("ok", "no record ended a digest process more than once")
-
-
-# ---- several machines ----------------------------------------------------------------------------
-
-
-def server_of(server: str) -> Checked:
-    url = urlsplit(server)
-    where = f"{url.hostname}:{url.port or 4222}"
-    try:
-        with socket.create_connection((url.hostname or "", url.port or 4222), _TIMEOUT_S):
-            return Checked("ok", f"the NATS server {where} can be reached")
-    except OSError as e:
-        return Checked("wrong", f"the NATS server {where} cannot be reached: {e}", "start it, or mend [spool] servers")
-
-
-def cluster(scale: Scale) -> Checked:
-    from fivehundred.console.nodes import cluster_of  # their drivers are extras
-    from fivehundred.console.spool.cluster import ClusterError, Link, states
-
-    link = Link(cluster_of(scale))
-    try:
-        found = link.call(lambda js: states(js, link.cluster), _TIMEOUT_S)
-    except ClusterError as e:
-        return Checked("wrong", str(e), "docs/howto/scale.md has the servers' configuration")
-    finally:
-        link.close()
-    replicas = min((info.config.num_replicas or 1 for info in found), default=0)
-    waiting = sum(info.state.messages for info in found)
-    what = f"{len(found)} partitions, {waiting} messages wait, {replicas} replicas"
-    if replicas < scale.spool.replicas:
-        return Checked("wrong", what, f"[spool] says {scale.spool.replicas}: nats stream edit, or mend the file")
-    return Checked("ok" if scale.spool.replicas > 1 else "note", what)
-
-
-def store(scale: Scale) -> Checked:
-    from fivehundred.console.nodes import open_store
-
-    kind = "PostgreSQL" if is_postgres(scale.store.url) else "SQLite"
-    try:
-        opened = open_store(scale)
-        version = opened.version()
-        opened.close()
-    except Exception as e:  # the edge: whatever a driver raises is the finding
-        return Checked(
-            "wrong", f"the {kind} store does not answer: {type(e).__name__}: {e}", "start it, or mend [store] url"
-        )
-    return Checked("ok", f"the {kind} store answers, at change {version}")

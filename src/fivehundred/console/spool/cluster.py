@@ -68,10 +68,15 @@ class Cluster:
 
 
 class Link:
-    """One connection, made in the background and made again for ever. ``call`` runs a coroutine on its loop."""
+    """One connection, made in the background and made again for ever. ``call`` runs a coroutine on its loop.
 
-    def __init__(self, cluster: Cluster) -> None:
+    ``looks``: it makes no streams, and says of those that are missing that they are.
+    """
+
+    def __init__(self, cluster: Cluster, *, looks: bool = False) -> None:
         self.cluster = cluster
+        self._looks = looks
+        self._told = 0.0
         self.loop = asyncio.new_event_loop()
         self._ready: asyncio.Future[JetStreamContext] = self.loop.create_future()
         self._client: Client | None = None
@@ -118,22 +123,25 @@ class Link:
         self.loop.close()
 
     async def _connect(self) -> None:
-        told = 0.0
         while True:
             try:
                 client = self._client or await nats.connect(**self._options())
                 self._client = client
                 js = client.jetstream(timeout=_REQUEST_S)
-                await _streams(js, self.cluster, client.max_payload)
+                await _streams(js, self.cluster, client.max_payload, looks=self._looks)
                 self.problem = ""
                 self._ready.set_result(js)
                 return
             except (*_Errors, ClusterError) as e:
                 self.problem = f"NATS at {self._where()} cannot be used: {type(e).__name__}: {e}"
-                if time.monotonic() - told > 30:
-                    told = time.monotonic()
-                    log.error("%s; it is tried again", self.problem)
+                self._tell()
                 await asyncio.sleep(_RETRY_S)
+
+    def _tell(self) -> None:
+        """Now and then. Whoever only looks says it itself."""
+        if time.monotonic() - self._told > 30 and not self._looks:
+            self._told = time.monotonic()
+            log.error("%s; it is tried again", self.problem)
 
     def _options(self) -> dict[str, Any]:
         cluster = self.cluster
@@ -158,6 +166,9 @@ class Link:
 
     async def _on_error(self, error: Exception) -> None:
         log.debug("NATS: %s", error)
+        if not self._ready.done():  # the client library tries for ever, and says only here why it does not get in
+            self.problem = f"NATS at {self._where()} cannot be used: {type(error).__name__}: {error}"
+            self._tell()
 
     async def _on_disconnect(self) -> None:
         self.problem = f"the connection to NATS at {self._where()} is lost; it is made again"
@@ -171,8 +182,8 @@ class Link:
             await self._client.close()
 
 
-async def _streams(js: JetStreamContext, cluster: Cluster, payload_bytes_max: int) -> None:
-    """Makes what is missing. Raises ClusterError for a cluster that would lose or refuse records."""
+async def _streams(js: JetStreamContext, cluster: Cluster, payload_bytes_max: int, *, looks: bool) -> None:
+    """Makes what is missing, or says so. Raises ClusterError for a cluster that would lose or refuse records."""
     if payload_bytes_max < limits.record_bytes_max:
         raise ClusterError(
             f"the servers take messages of up to {payload_bytes_max} bytes, records have up to"
@@ -182,6 +193,11 @@ async def _streams(js: JetStreamContext, cluster: Cluster, payload_bytes_max: in
         try:
             info = await js.stream_info(cluster.name(partition))
         except nats.js.errors.NotFoundError:
+            if looks:
+                raise ClusterError(
+                    f"the stream {cluster.name(partition)} is missing: no node has been started with this file, or it"
+                    " was deleted; the next node that starts makes it"
+                ) from None
             info = await js.add_stream(_config(cluster, partition))
         made_for = (info.config.metadata or {}).get("partitions", "")
         if made_for != str(cluster.partitions):
