@@ -221,8 +221,8 @@ async def _refuse(scope: Scope, send: Send, status: int, identity: Identity, wan
         return
     detail = {
         401: "sign in, or send a token: Authorization: Bearer fhk_...; `fivehundred tokens add` makes one",
-        403: f"{identity.name} may not do this: it needs the right to {want}, and the role {identity.role} or the token"
-        " does not give it",
+        403: f"{identity.name} may not do this: it needs the right {_RIGHTS.get(want, want)}, and the role"
+        f" {identity.role} or the token does not give it",
         404: "there is no such thing, or it is in a project that you do not see",
     }[status]
     title = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}[status]
@@ -235,11 +235,14 @@ async def _refuse(scope: Scope, send: Send, status: int, identity: Identity, wan
     await _answer(send, status, msgspec.json.encode(document), b"application/problem+json", challenge)
 
 
+_RIGHTS: Final = {"act": "to act", "manage": "to manage", "admin": "of an admin", "read": "to read"}
 _PAGE: Final = """<!doctype html>
-<html lang="en" data-theme="system"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en" data-theme="system"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · fivehundred</title><link rel="stylesheet" href="/static/console.css"></head>
 <body><main id="main"><div class="panel empty"><h1>{title}</h1><p>{detail}</p>
-<p class="ways"><a class="btn" href="/">Overview</a><a class="btn" href="/account">Your account</a></p></div></main></body></html>
+<p class="ways"><a class="btn" href="/">Overview</a><a class="btn" href="/account">Your account</a></p>
+</div></main></body></html>
 """
 _POLICY: Final = (
     b"content-security-policy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -87,6 +88,10 @@ def failed(request: Request, e: Exception) -> Response:
 
 def missing(request: Request, what: str = "") -> Response:
     """404: says what was looked for and where to look instead."""
+    if request.url.path.startswith("/api/"):
+        detail = what or "there is nothing at this path; /api/v1/openapi.json lists what there is"
+        document = {"type": "about:blank", "title": "Not found", "status": 404, "detail": detail}
+        return Response(json.dumps(document), 404, render.headers, "application/problem+json")
     find = "Paste a reference into the search box to find an event."
     if not what:
         return problem(request, 404, "Not found", f"This Console has no page {request.url.path[:200]}. {find}")

@@ -111,6 +111,7 @@ class Pages:
             "framework": onboarding.framework(request.query_params.get("framework", "")),
             "frameworks": onboarding.frameworks,
             "snippet": onboarding.snippet,
+            "clock": round(time.time()),
             "checks": {p.id: onboarding.checks(request, self._site, p) for p, _ in projects},
         }
         return render.page(request, "first.html", values)

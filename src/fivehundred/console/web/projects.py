@@ -74,6 +74,7 @@ class ProjectPages:
             "framework": onboarding.framework(request.query_params.get("framework", "")),
             "frameworks": onboarding.frameworks,
             "snippet": onboarding.snippet,
+            "clock": round(now),
             "checks": onboarding.checks(request, self._site, project),
             "sent": request.query_params.get("sent", ""),
             "retention_days": limits.retention_days,

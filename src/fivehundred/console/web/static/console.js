@@ -71,7 +71,8 @@
     one("#list").replaceWith(next);
     for (const row of all("tr[data-fault]")) {
       if (!known.has(row.dataset.fault)) row.classList.add("fresh");
-      one("input", row).checked = chosen.has(row.dataset.fault);
+      const box = one("input", row);
+      if (box) box.checked = chosen.has(row.dataset.fault);
     }
     at = -1; selection();
   }
@@ -229,6 +230,11 @@
     note.setAttribute("role", "status");
     document.body.append(note);
     setTimeout(() => note.remove(), 2200);
+  }
+
+  for (const c of all("[data-clock]")) {
+    const off = Math.round(Math.abs(Date.now() / 1000 - c.dataset.clock));
+    if (off > 60) { c.className = "worse"; c.textContent = `The clock of this browser and that of the Console differ by ${off} s: set one of them.`; }
   }
 
   // ---- relative times stay true ----
