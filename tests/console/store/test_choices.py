@@ -62,6 +62,18 @@ def test_a_merge_that_is_taken_back_leaves_both_as_they_were(
     assert figures(store, 1)[0] == 3
 
 
+def test_an_undone_merge_gives_its_users_back_and_keeps_who_came_since(
+    store: Store, desk: Choices, make: Make, write: Callable[..., None]
+) -> None:
+    merged = desk.merge(2, 1, by="ann", now=now)
+    write(make("b", at=now + 1, user={"id": "eve"}))
+    desk.undo(merged, by="bob", now=now + 2)
+    assert (figures(store, 1)[1], figures(store, 2)[1]) == (2, 2)  # ann and bob; bob and eve
+    write(make("b", at=now + 3, user={"id": "ann"}))
+    assert figures(store, 2)[1] == 3
+    assert store.database.rows("SELECT * FROM choice_user") == []
+
+
 def test_history_says_who_merged_what(store: Store, desk: Choices) -> None:
     desk.merge(2, 1, by="ann", now=now)
     assert ("ann", "took #1 in") in [(c.by, c.what) for c in store.fault(2, now=now).history]

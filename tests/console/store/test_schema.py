@@ -69,15 +69,25 @@ def test_every_migration_is_remembered(tmp_path: Path) -> None:
     store.close()
 
 
+def _without_the_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a version before the table of numbers left it, with the steps that there were then."""
+    then = [(number, sql) for number, sql in schema.migrations() if number in schema._before_steps]
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "migrations", lambda: then)
+        SqliteStore(folder).close()
+    before = apsw.Connection(str(folder / "console.db"))
+    before.execute("DROP TABLE schema_step")
+    before.close()
+
+
 @pytest.mark.parametrize("remembered", [True, False], ids=["with the table of numbers", "before there was one"])
 def test_a_lower_number_that_comes_later_is_applied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: bool
 ) -> None:
-    SqliteStore(tmp_path).close()
-    if not remembered:
-        before = apsw.Connection(str(tmp_path / "console.db"))
-        before.execute("DROP TABLE schema_step")
-        before.close()
+    if remembered:
+        SqliteStore(tmp_path).close()
+    else:
+        _without_the_table(tmp_path, monkeypatch)
     steps = steps_with_late()
     monkeypatch.setattr(schema, "migrations", lambda: steps)
     for _ in range(2):

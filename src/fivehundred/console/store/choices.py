@@ -110,8 +110,10 @@ class Choices:
                 "lessons": [{"key": le.key, "kind": le.kind, "parts": dict(le.parts)} for le in learned],
                 "first_seen": a.first_seen,
                 "first_release": a.first_release,
-                "users": a.users,
             }
+            row: dict[str, Value] = {"project": a.project, "kind": "merge", "fault": a.id, "other": b.id}
+            number = self._record({**row, "data": _encode(data).decode(), "at": now, "by": by})
+            self._note_shared(number, a, b)
             self._add_counts(a, b)
             self._db.execute("UPDATE event SET fault = ? WHERE fault = ?", (a.id, b.id))
             state = "open" if "open" in (a.state, b.state) else a.state
@@ -119,8 +121,6 @@ class Choices:
             self._db.execute(
                 "UPDATE fault SET state = 'resolved', resolved_at = ?, changed_at = ? WHERE id = ?", (now, now, b.id)
             )
-            row: dict[str, Value] = {"project": a.project, "kind": "merge", "fault": a.id, "other": b.id}
-            number = self._record({**row, "data": _encode(data).decode(), "at": now, "by": by})
             self._say(a.id, f"took #{b.id} in", by, now)
             self._say(b.id, f"merged into #{a.id}", by, now)
             self._db.changed()
@@ -149,6 +149,13 @@ class Choices:
         )
         self._db.execute("DELETE FROM fault_key WHERE fault = ?", (b.id,))
         return [[key, groups, key in own, own.get(key, 0)] for key, groups in keys]
+
+    def _note_shared(self, choice: int, a: _Fault, b: _Fault) -> None:
+        self._db.execute(
+            "INSERT INTO choice_user (choice, identity) SELECT ?, identity FROM fault_user WHERE fault = ?"
+            " AND identity IN (SELECT identity FROM fault_user WHERE fault = ?)",
+            (choice, a.id, b.id),
+        )
 
     def _add_counts(self, a: _Fault, b: _Fault) -> None:
         self._db.execute(
@@ -252,13 +259,13 @@ class Choices:
             (b.id, a.id, b.id),
         )
         self._subtract(a, b)
+        self._give_users_back(merged.id, a, b)
         self._db.execute(
-            "UPDATE fault SET events = ?, users = CASE WHEN users > ? THEN ? ELSE users END, first_seen = ?,"
+            "UPDATE fault SET events = ?, users = (SELECT count(*) FROM fault_user WHERE fault = ?), first_seen = ?,"
             " first_release = ?, changed_at = ? WHERE id = ?",
             (
                 max(a.events - b.events, 0),
-                before["users"],
-                max(a.users - b.users, before["users"]),
+                a.id,
                 before["first_seen"],
                 before["first_release"],
                 now,
@@ -284,6 +291,15 @@ class Choices:
         )
         self._db.execute("DELETE FROM fault_value WHERE fault = ? AND events <= 0", (a.id,))
         self._db.execute("DELETE FROM fault_hour WHERE fault = ? AND events <= 0 AND arrived <= 0", (a.id,))
+
+    def _give_users_back(self, choice: int, a: _Fault, b: _Fault) -> None:
+        """Those that only b had met; who came since stays, because nobody knows by which of the two."""
+        self._db.execute(
+            "DELETE FROM fault_user WHERE fault = ? AND identity IN (SELECT identity FROM fault_user WHERE fault = ?)"
+            " AND identity NOT IN (SELECT identity FROM choice_user WHERE choice = ?)",
+            (a.id, b.id, choice),
+        )
+        self._db.execute("DELETE FROM choice_user WHERE choice = ?", (choice,))
 
     def _take_in(self, split: Choice, by: str, now: float) -> None:
         """Faults that the split made are merged back: as merges of their own, each of which can be taken back."""

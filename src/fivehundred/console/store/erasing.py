@@ -25,6 +25,13 @@ _events_at_once: Final = 200
 _columns: Final = ("message", "host", "url", '"user"')
 
 
+_of_users: Final = (
+    ("fault_user", "users of faults"),
+    ("incident_user", "users of incidents"),
+    ("choice_user", "users of merges"),
+)
+
+
 class Eraser:
     def __init__(self, db: Database, bodies: Bodies, dictionaries: Dictionaries) -> None:
         self._db = db
@@ -38,7 +45,7 @@ class Eraser:
         done: Counter[str] = Counter()
         self._events(name, anywhere, done)
         with self._db.transaction():
-            for table, what in (("fault_user", "users of faults"), ("incident_user", "users of incidents")):
+            for table, what in _of_users:
                 done[what] += self._db.execute(f"DELETE FROM {table} WHERE identity = ?", (identity_of(name),))  # noqa: S608
             if anywhere:
                 self._rows(name, done)
