@@ -7,10 +7,12 @@ import contextlib
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -170,6 +172,14 @@ def _read_request(file: Any) -> Seen | None:
     return Seen(method, path, headers, body)
 
 
+class TlsServer(Server):
+    context: ssl.SSLContext
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            super()._serve(self.context.wrap_socket(connection, server_side=True))
+
+
 @dataclass
 class Caller:
     """One library; ``call`` returns status and body, or raises what the Client raises."""
@@ -243,6 +253,27 @@ def ends_in_time(call: Callable[[], object], deadline_s: float) -> None:
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server()
+    yield server
+    server.listener.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificate and key in one file, made now."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run([*command.split(), *names], cwd=folder, check=True, capture_output=True)
+    (folder / "both.pem").write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
+    return folder / "both.pem"
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[TlsServer]:
+    server = TlsServer()
+    server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.context.load_cert_chain(certificate)
+    server.url = server.url.replace("http:", "https:")
     yield server
     server.listener.close()
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import requests
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.client.conftest import Server, cut, drip, problem, reply
+from tests.client.conftest import Server, TlsServer, cut, drip, problem, reply
 
 import fivehundred.client.httpx as ours_httpx
 import fivehundred.client.httpx2 as ours_httpx2
@@ -52,35 +51,6 @@ def get(name: str, url: str, *, verify: Any = True, proxy: str = "", policy: Pol
 
 
 # ---- TLS ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificate and key in one file, made now."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
-    subprocess.run([*command.split(), *names], cwd=folder, check=True, capture_output=True)
-    (folder / "both.pem").write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return folder / "both.pem"
-
-
-class TlsServer(Server):
-    context: ssl.SSLContext
-
-    def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            super()._serve(self.context.wrap_socket(connection, server_side=True))
-
-
-@pytest.fixture
-def secure(certificate: Path) -> Iterator[TlsServer]:
-    server = TlsServer()
-    server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.context.load_cert_chain(certificate)
-    server.url = server.url.replace("http:", "https:")
-    yield server
-    server.listener.close()
 
 
 @pytest.mark.parametrize("name", names)

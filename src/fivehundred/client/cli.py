@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shutil
+import ssl
 import sys
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    sending: Sending | None = None
     try:
         sending = _sending(args)
         policy = Policy(
@@ -44,8 +46,11 @@ def main(args: argparse.Namespace) -> int:
     except CallFailed as error:
         _print_failure(error, args.json)
         return exit_failed
+    except ssl.SSLCertVerificationError as error:
+        _print_failure(_untrusted(sending, error), args.json)
+        return exit_failed
     except (OSError, ValueError) as error:
-        print(f"fivehundred get: {plain(str(error))}", file=sys.stderr)
+        _print_mistake(sending, error, args.json)
         return exit_failed if isinstance(error, OSError) else 2
     _print_answer(sending, answer, args.json)
     return exit_failed if answer.status >= 400 else 0
@@ -125,12 +130,27 @@ def _print_answer(sending: Sending, answer: Answer, as_json: bool) -> None:
         sys.stdout.buffer.flush()
 
 
+def _untrusted(sending: Sending | None, error: ssl.SSLCertVerificationError) -> CallFailed:
+    """The Client leaves this error as it is: it is no failure of the server that a program could wait for."""
+    method, url = (sending.method, safe_url(sending.url)) if sending else ("", "")
+    failed = CallFailed(Facts(method, url, failure="certificate", retryable=False))
+    failed.__cause__ = error
+    return failed
+
+
+def _print_mistake(sending: Sending | None, error: Exception, as_json: bool) -> None:
+    print(f"fivehundred get: {plain(str(error))}", file=sys.stderr)
+    if as_json:
+        facts = Facts(sending.method, safe_url(sending.url)) if sending else Facts()
+        _print_json({"ok": False, **_told(facts, None), "message": plain(str(error))})
+
+
 def _print_failure(error: CallFailed, as_json: bool) -> None:
     facts, answer = error.facts, error.response if isinstance(error.response, Answer) else None
     if as_json:
         _print_json({"ok": False, **_told(facts, answer)})
         return
-    print(explained(facts, width=_width(), colours=_colours()))
+    print(explained(facts, width=_width(), colours=_colours(), cause=error.__cause__))
     if answer is not None and answer.body and facts.problem.kind in ("", "text"):  # else all of it is told above
         print("\n" + _printable(answer.body.decode("utf-8", "replace")[: limits.get_shown_chars_max]))
 

@@ -226,6 +226,7 @@ def _what(facts: Facts) -> str:
 
 
 failures = {
+    "certificate": "was not sent: the server's certificate is not trusted",
     "connect": "could not connect",
     "timeout": "got no answer in time",
     "reset": "lost the connection",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import textwrap
 from collections.abc import Iterator
 
 from fivehundred.client.errors import Attempt, Facts, body_failures, failures, seconds
+from fivehundred.client.problem_reader import plain
 from fivehundred.client.specific import phrase, specific
 
 _margin = 13
 
 
-def explained(facts: Facts, *, width: int, colours: bool) -> str:
+def explained(facts: Facts, *, width: int, colours: bool, cause: BaseException | None = None) -> str:
+    """``cause``: what the system has said, where no answer came."""
     lines = [_paint(_headline(facts), "1;31", colours), f"{facts.method} {facts.url}", ""]
-    for name, value in _rows(facts):
+    for name, value in _rows(facts, cause):
         head = f"  {name:{_margin - 2}}"
         wrapped = textwrap.wrap(value, max(40, width - _margin), break_long_words=False, break_on_hyphens=False)
         lines.append(_paint(head, "2", colours) + f"\n{' ' * _margin}".join(wrapped))
@@ -26,8 +30,8 @@ def _headline(facts: Facts) -> str:
     return f"{facts.status} {phrase(facts.status)}".rstrip()
 
 
-def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
-    yield "means", _meaning(facts)
+def _rows(facts: Facts, cause: BaseException | None) -> Iterator[tuple[str, str]]:
+    yield "means", _meaning(facts, cause)
     said = specific(facts.problem, facts.status)
     if said:
         yield "says", said
@@ -44,7 +48,13 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "", f"no further one: {facts.stopped}"
 
 
-def _meaning(facts: Facts) -> str:
+def _meaning(facts: Facts, cause: BaseException | None) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"The server's certificate is not trusted: {plain(cause.verify_message)}."
+    if facts.failure == "connect" and isinstance(cause, socket.gaierror):
+        return f"No address is known for this name ({plain(cause.strerror or '')}): is it spelled right?"
+    if facts.failure == "connect" and isinstance(cause, TimeoutError):
+        return "No connection came about in time: is this its address, and does nothing in between drop packets?"
     if facts.status is None:
         return _no_answer.get(facts.failure, f"The call {failures.get(facts.failure, 'failed')}.")
     if facts.failure:
@@ -70,6 +80,8 @@ _statuses = {
 
 
 def _advice(facts: Facts) -> str:
+    if facts.failure == "certificate":
+        return "does not help; SSL_CERT_FILE names a file of authorities to trust instead"
     if facts.retryable is False:
         return "does not help; the server has to be corrected first"
     if facts.retry_after is not None:
@@ -78,7 +90,7 @@ def _advice(facts: Facts) -> str:
 
 
 def _tried(attempt: Attempt, facts: Facts) -> str:
-    waited = f", after a wait of {seconds(attempt.waited_s)}" if attempt.waited_s else ""
+    waited = f", after a wait of {_took(attempt.waited_s)}" if attempt.waited_s else ""
     result = ", ".join(str(part) for part in (attempt.status, _ends.get(attempt.failure, attempt.failure)) if part)
     other = attempt.reference if attempt.reference != facts.reference else ""
     return f"{attempt.number}. {result} in {_took(attempt.took_s)}{waited}" + (f", reference {other}" if other else "")

@@ -33,7 +33,11 @@ class Answer:
     reason: str
     headers: list[tuple[str, str]]
     body: bytes
-    whole: bool = True
+    failure: str = ""  # "cut" or "timeout": of the body, not all came
+
+    @property
+    def whole(self) -> bool:
+        return not self.failure
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
@@ -98,7 +102,7 @@ class _Wire:
             wait = retry_after_s(headers.get("retry-after", ""), time.time())
             told = read(headers, answer.body, answer.whole)
             return Outcome(answer.status, told=told, retry_after=wait, body=answer.body)
-        return None if answer.whole else Outcome(answer.status, "cut")
+        return Outcome(answer.status, answer.failure) if answer.failure else None
 
     def broken(self, error: Exception) -> Outcome | None:
         if isinstance(error, ssl.SSLCertVerificationError) or not isinstance(
@@ -119,14 +123,16 @@ def _create_connection(address: tuple[str, int], timeout: float, source: Any = N
 
 def _received(response: http.client.HTTPResponse) -> Answer:
     chunks: list[bytes] = []
-    size, whole = 0, True
+    size, failure = 0, ""
     most = limits.error_body_bytes_max if response.status >= 500 else limits.get_body_bytes_max
     try:
         while size < most and (chunk := response.read1(64 * limits.KIB)):
             chunks.append(chunk)
             size += len(chunk)
-        left = response.length  # http.client ends a body that stopped early without a word, if it is read in pieces
-        whole = size < most and not left
+        # http.client ends a body that stopped early without a word, if it is read in pieces
+        failure = "cut" if size >= most or response.length else ""
+    except TimeoutError:
+        failure = "timeout"
     except (OSError, http.client.HTTPException):
-        whole = False
-    return Answer(response.status, response.reason, response.getheaders(), b"".join(chunks), whole)
+        failure = "cut"
+    return Answer(response.status, response.reason, response.getheaders(), b"".join(chunks), failure)
