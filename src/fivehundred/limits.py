@@ -54,6 +54,7 @@ flights_max: Final = 256  # requests in flight of one process that are on disk; 
 fatal_bytes_max: Final = 64 * KIB  # of the stack that Python writes when a process crashes
 open_files_looked_at_max: Final = 4_096  # descriptors whose kind is counted; 2 us each, on a background thread
 texts_remembered_chars_max: Final = 2 * MIB  # of texts known to hold no secret, per set; there are four sets at most
+texts_met_bytes: Final = 64 * KIB  # one for each text that was met once, by its hash: kept is what comes again
 text_overhead_chars: Final = 100  # what a text costs beside its characters
 text_remembered_chars_max: Final = 1_000  # longer ones are searched each time
 names_remembered_max: Final = 5_000  # names of which it is known whether they are secret
@@ -177,6 +178,7 @@ word_chars_max: Final = 64  # of one; what is longer is no word
 word_text_chars_max: Final = 2_000  # of one text whose words are kept
 word_frames_max: Final = 60  # of a stack: the innermost
 stats_hours_max: Final = 24 * 90  # the longest span that figures are asked for
+event_search_s_max: Final = 1.5  # that a search reads payloads for: some 20,000; then it says how far it came
 page_rows_max: Final = 200  # faults or events in one answer
 
 # (the face)

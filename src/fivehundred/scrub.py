@@ -269,7 +269,7 @@ def scrub_text(text: str) -> str:
     cut = text if len(text) <= limits.scrub_chars_max else text[: limits.scrub_chars_max] + "… (the rest was cut)"
     if suspicious(cut):
         cut = _assigned(_shapes(cut))
-    if cut == text:
+    if cut == text and _harmless_texts.met_before(known):
         _harmless_texts.remember(known)
     return cut
 
@@ -298,6 +298,18 @@ class _Harmless(set[str]):
 
     older: frozenset[str] = frozenset()
     chars = 0
+
+    def __init__(self) -> None:
+        self._met = bytearray(limits.texts_met_bytes)
+
+    def met_before(self, text: str) -> bool:
+        """Whether it is likely the second time: a message with an id in it never comes again, and is not kept."""
+        number = hash(text)
+        at, print_ = number % limits.texts_met_bytes, (number >> 32) & 255
+        if self._met[at] == print_:
+            return True
+        self._met[at] = print_
+        return False
 
     def remember(self, text: str) -> str:
         if len(text) <= limits.text_remembered_chars_max:
