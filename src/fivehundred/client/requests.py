@@ -416,14 +416,14 @@ class _PunctualAdapter(requests.adapters.HTTPAdapter):
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, bool], tuple[Any, Any]] = {}
+        self._known: dict[tuple[str, bool | str], tuple[Any, Any]] = {}
         super().__init__()
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
     ) -> tuple[Any, Any]:
         """requests reads both of what it gets, and changes neither."""
-        if cert is not None or not isinstance(verify, bool):  # a path: what is there may change
+        if cert is not None:
             return self._pool_key(request, verify, cert)
         url = request.url or ""
         end = url.find("/", 8)
