@@ -1,22 +1,15 @@
-"""Records are acknowledged when the disk has them, whichever way it is asked; and when it fails, nothing stays."""
+"""Records are acknowledged when the disk has them; and when it fails, nothing of what it was to keep stays."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
-import platform
-import sys
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from fivehundred.console.spool.base import Received
 from fivehundred.console.spool.segments import SegmentReader, SegmentWriter
-from fivehundred.console.spool.syncing import Done, KernelSyncer, Syncer, ThreadSyncer, best
-
-ways: list[Callable[[asyncio.AbstractEventLoop], Syncer]] = [ThreadSyncer, best]
+from fivehundred.console.spool.syncing import Done, ThreadSyncer
 
 
 class SickDisk(ThreadSyncer):
@@ -43,14 +36,11 @@ def kept(folder: Path) -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("way", ways)
-def test_what_was_acknowledged_is_there_whichever_way_the_disk_is_asked(
-    tmp_path: Path, way: Callable[[asyncio.AbstractEventLoop], Syncer]
-) -> None:
+def test_what_was_acknowledged_is_there_over_many_groups_and_segments(tmp_path: Path) -> None:
     bodies = [b"%d" % n for n in range(2_000)]
 
     async def go() -> None:
-        writer = SegmentWriter(tmp_path, syncer=way, segment_bytes_max=20_000)
+        writer = SegmentWriter(tmp_path, segment_bytes_max=20_000)
         for start in range(0, len(bodies), 500):
             await asyncio.gather(*(writer.append(record(b)) for b in bodies[start : start + 500]))
         await writer.close()
@@ -59,12 +49,26 @@ def test_what_was_acknowledged_is_there_whichever_way_the_disk_is_asked(
     assert kept(tmp_path) == bodies
 
 
-@pytest.mark.parametrize("way", ways)
-def test_a_file_that_cannot_be_synced_is_told(way: Callable[[asyncio.AbstractEventLoop], Syncer]) -> None:
+def test_a_group_waits_for_those_that_came_last_time_and_not_for_ever(tmp_path: Path) -> None:
+    async def sender(writer: SegmentWriter, records: int) -> None:
+        for _ in range(records):
+            await writer.append(record(b"x"))
+
+    async def go() -> None:
+        writer = SegmentWriter(tmp_path)
+        # They send again when they are answered, and drop out one by one.
+        await asyncio.wait_for(asyncio.gather(*(sender(writer, n) for n in range(1, 21))), 30)
+        await writer.close()
+
+    asyncio.run(go())
+    assert len(kept(tmp_path)) == 210
+
+
+def test_a_file_that_cannot_be_synced_is_told() -> None:
     async def go() -> OSError | None:
         loop = asyncio.get_running_loop()
         told: asyncio.Future[OSError | None] = loop.create_future()
-        syncer, (end, other) = way(loop), os.pipe()
+        syncer, (end, other) = ThreadSyncer(loop), os.pipe()
         syncer.start(other, told.set_result)
         error = await asyncio.wait_for(told, 10)
         syncer.close()
@@ -75,18 +79,6 @@ def test_a_file_that_cannot_be_synced_is_told(way: Callable[[asyncio.AbstractEve
     error = asyncio.run(go())
     assert error is not None
     assert error.errno == errno.EINVAL
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"), reason="the kernel has no such call"
-)
-def test_the_kernel_is_asked_where_it_can_be() -> None:
-    async def go() -> Syncer:
-        syncer = best(asyncio.get_running_loop())
-        syncer.close()
-        return syncer
-
-    assert isinstance(asyncio.run(go()), KernelSyncer)
 
 
 def test_a_failed_sync_is_told_to_its_senders_and_nothing_of_it_stays(tmp_path: Path) -> None:

@@ -20,11 +20,12 @@ from fivehundred.console.spool import format as fmt
 from fivehundred.console.spool.base import Depth, Received, SpoolFull
 from fivehundred.console.spool.format import Position
 from fivehundred.console.spool.reader import SegmentReader
-from fivehundred.console.spool.syncing import Syncer, best
+from fivehundred.console.spool.syncing import Syncer, ThreadSyncer
 
 __all__ = ["SegmentReader", "SegmentWriter"]
 
 _REFRESH_S = 0.05  # how old the reader's position and the free space may be when a record is let in
+_GATHER_S = 0.001
 _RECORDS_A_WRITE = 500  # writev takes 1,024 buffers, two a record
 _Pending = tuple[bytes, int, "asyncio.Future[None]"]  # payload, its crc32, who waits for it
 
@@ -38,7 +39,7 @@ class SegmentWriter:
         *,
         segment_bytes_max: int = limits.segment_bytes_max,
         backlog_bytes_max: int = limits.backlog_bytes_max,
-        syncer: Callable[[asyncio.AbstractEventLoop], Syncer] = best,
+        syncer: Callable[[asyncio.AbstractEventLoop], Syncer] = ThreadSyncer,
     ) -> None:
         self._folder = folder
         self._segment_bytes_max = segment_bytes_max
@@ -54,6 +55,8 @@ class SegmentWriter:
         self._pending_bytes = 0
         self._busy = False  # a group is on its way to the disk, or will be in a moment
         self._calm: asyncio.Future[None] | None = None  # who waits for that to end
+        self._wanted = 0
+        self._gathering: asyncio.TimerHandle | None = None
         self._make_syncer = syncer
         self._syncer: Syncer | None = None
         self._committed: Position | None = None
@@ -76,6 +79,10 @@ class SegmentWriter:
         if not self._busy:
             self._busy = True
             # After this turn of the loop: whatever else has arrived by then goes into the same sync.
+            loop.call_soon(self._begin)
+        elif self._gathering is not None and len(self._pending) >= self._wanted:
+            self._gathering.cancel()
+            self._gathering = None
             loop.call_soon(self._begin)
         return future
 
@@ -129,6 +136,7 @@ class SegmentWriter:
 
     def _begin(self) -> None:
         """While this group is on its way to the disk the next one gathers; each costs one sync."""
+        self._gathering = None
         group, self._pending = self._pending, []
         self._pending_bytes = 0
         before = self._sizes[self._segment], self._sequence
@@ -152,7 +160,10 @@ class SegmentWriter:
     def _written(self, group: list[_Pending], error: OSError | None) -> None:
         self._waiting_bytes += sum(len(payload) for payload, _, _ in group) + len(group) * fmt.record_header_bytes
         if self._pending:
-            asyncio.get_running_loop().call_soon(self._begin)
+            # The senders just answered send again: waiting a moment for them makes few groups of many. With one sync
+            # for each handful, handing them to the disk and back costs more than everything else.
+            self._wanted = len(group) + len(self._pending)
+            self._gathering = asyncio.get_running_loop().call_later(_GATHER_S, self._begin)
         else:
             self._busy = False
             if self._calm is not None:
