@@ -31,6 +31,25 @@ def test_faults_of_one_resource_are_one_incident() -> None:
     assert opened(*down, failing(9)) == [("resource", "postgresql at db:5432", (1, 2, 3))]
 
 
+def test_a_session_that_the_server_ended_names_no_address_and_is_the_same_outage() -> None:
+    ended = [failing(n, resource="PostgreSQL used by web-1", project=str(n)) for n in (1, 2)]
+    refused = [failing(n, resource="PostgreSQL at db:5432", project="1") for n in (3, 4)]
+    assert opened(*ended, *refused)[0] == ("resource", "PostgreSQL at db:5432", (1, 3, 4))
+    before = open_one(subject="PostgreSQL used by web-1", faults=frozenset({1, 2}), projects=frozenset("12"))
+    found = incidents.decide([before], refused, old, now=now)
+    assert found.opened == ()
+    assert [(c.incident, c.faults, c.subject) for c in found.continued] == [(7, (3, 4), "PostgreSQL at db:5432")]
+
+
+def test_a_session_that_another_server_ended_is_another_outage() -> None:
+    assert not incidents.is_same("PostgreSQL used by web-1", "Redis at db:6379")
+    assert not incidents.is_same("PostgreSQL used by web-1", "PostgreSQL at localhost:5432 on web-2")
+    assert incidents.is_same("PostgreSQL at localhost:5432 on web-1", "PostgreSQL used by web-1")
+    two = [failing(n, resource=f"PostgreSQL at db{n}:5432") for n in (1, 2)]
+    ended = [failing(n, 5, resource="PostgreSQL used by web-1") for n in (3,)]
+    assert ("resource", "PostgreSQL used by web-1", (3,)) in opened(*two, *ended)
+
+
 def test_one_fault_that_often_meets_its_resource_is_an_incident_and_a_lone_event_is_none() -> None:
     assert opened(failing(1, 5, resource="redis at db:6379")) == [("resource", "redis at db:6379", (1,))]
     assert opened(failing(1, 1, resource="redis at db:6379")) == []

@@ -40,8 +40,8 @@ def _ignored(_: object) -> None:
 
 def test_the_overview_says_each_open_incident_in_a_sentence_first(face: Face) -> None:
     shown = face.page("/")
-    assert "postgresql at db.example:5432 fails (1 fault): 5 events" in shown
-    assert shown.index("postgresql at db.example:5432 fails") < shown.index("Events in 24 hours")
+    assert "PostgreSQL at db.example:5432 fails (1 fault): 5 events" in shown
+    assert shown.index("PostgreSQL at db.example:5432 fails") < shown.index("Events in 24 hours")
 
 
 def test_an_incident_shows_its_faults_reach_verdict_and_what_else_failed(face: Face) -> None:

@@ -14,7 +14,7 @@ from fivehundred.console.alerts import IncidentNews
 from fivehundred.console.store.alerts import Kind
 from fivehundred.console.store.base import FaultNews
 from fivehundred.console.store.database import Database
-from fivehundred.console.store.incidents import Incident, Incidents, Known, Signal
+from fivehundred.console.store.incidents import Incident, Incidents, Known, Signal, machine_words
 
 _new_s: Final = 3600.0  # a release is new, and a project young, for so long
 _keep_s: Final = incidents.window_s + 60.0
@@ -77,7 +77,8 @@ def sentence(desk: Incidents, incident: Incident) -> str:
 def _what(incident: Incident) -> str:
     faults = _count(len(incident.faults), "fault")
     if incident.kind == "resource":
-        return f"{incident.subject} fails ({faults})"
+        out = incident.subject.partition(" on ")[0] in _used_up
+        return f"{incident.subject} {'runs out' if out else 'fails'} ({faults})"
     if incident.kind == "release":
         return f"{faults} began with release {incident.subject}"
     if incident.kind == "host":
@@ -85,6 +86,9 @@ def _what(incident: Incident) -> str:
     if incident.kind == "group":
         return f"{faults} are parts of one task group that failed together"
     return f"{faults} began to fail within minutes of each other"
+
+
+_used_up: Final = tuple(words for words in machine_words.values() if words != "disk")
 
 
 def _count(number: int, noun: str) -> str:

@@ -72,18 +72,46 @@ def _continued(known: Sequence[Known], burning: Sequence[Signal]) -> tuple[tuple
         if home is not None:
             joined.setdefault(home.id, []).append(signal)
             taken.add(signal.fault)
+    subjects = {k.id: k.subject for k in known}
     return (
         tuple(
-            Continued(number, tuple(sorted(s.fault for s in found)), max(s.last_at for s in found))
+            Continued(
+                number,
+                tuple(sorted(s.fault for s in found)),
+                max(s.last_at for s in found),
+                _more_exact(subjects[number], found),
+            )
             for number, found in sorted(joined.items())
         ),
         taken,
     )
 
 
+def _more_exact(subject: str, found: Iterable[Signal]) -> str:
+    """The address, where the incident had none so far."""
+    return next((s.resource for s in found if _vague in subject and is_same(s.resource, subject)), "")
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two resources are one: an ended session names no address, so it is any such server of its machine."""
+    if one == other:
+        return True
+    if _vague in one:
+        one, other = other, one
+    family, vague, host = other.partition(_vague)
+    if not vague or not one.startswith(f"{family} at "):
+        return False
+    machine = one.partition(" on ")[2]
+    return machine in ("", host)
+
+
+_vague: Final = " used by "
+
+
 def _fits(known: Known, signal: Signal) -> bool:
     if known.kind == "resource":
-        return signal.resource == known.subject
+        same_place = _vague not in known.subject + signal.resource or signal.project in known.projects
+        return same_place and is_same(signal.resource, known.subject)
     if known.kind == "group":
         return signal.twin == known.subject
     if signal.project not in known.projects or not signal.began:
@@ -101,7 +129,7 @@ def _opened(burning: Sequence[Signal], projects: Mapping[str, Surroundings]) -> 
         if len(found) > 1:
             yield _open("group", subject, found)
             rest = _without(rest, found)
-    for subject, found in _shared((s.resource, s) for s in rest):
+    for subject, found in _shared((_exact(s, rest), s) for s in rest):
         if len(found) >= resource_faults_min or sum(s.events for s in found) >= events_min:
             yield _open("resource", subject, found)
             rest = _without(rest, found)
@@ -120,6 +148,15 @@ def _opened_in(rest: list[Signal], around: Surroundings) -> Iterable[Opened]:
             rest = _without(rest, found)
     if len(rest) >= time_faults_min and around.settled:
         yield _open("time", "", rest)
+
+
+def _exact(signal: Signal, others: Sequence[Signal]) -> str:
+    """Its resource, by its address where another fault of the project names the only one that it can be."""
+    if _vague not in signal.resource:
+        return signal.resource
+    named = {s.resource for s in others if s.project == signal.project and is_same(s.resource, signal.resource)}
+    exact = named - {signal.resource}
+    return next(iter(exact)) if len(exact) == 1 else signal.resource
 
 
 def _shared(named: Iterable[tuple[str, Signal]]) -> list[tuple[str, list[Signal]]]:

@@ -47,8 +47,8 @@ def outage(store: Store, make: Make) -> Incident:
 
 
 def test_one_outage_is_one_incident_with_its_blast_radius(store: Store, outage: Incident) -> None:
-    assert (outage.kind, outage.subject, outage.events, outage.users) == ("resource", "postgresql at db:5432", 6, 3)
-    assert outage.sentence.startswith("postgresql at db:5432 fails (2 faults): 6 events, 3 routes, 3 users, 3 hosts")
+    assert (outage.kind, outage.subject, outage.events, outage.users) == ("resource", "PostgreSQL at db:5432", 6, 3)
+    assert outage.sentence.startswith("PostgreSQL at db:5432 fails (2 faults): 6 events, 3 routes, 3 users, 3 hosts")
     detail = Incidents(store.database).detail(outage.id)
     assert detail.routes == (("/r0", 2), ("/r1", 2), ("/r2", 2))
     assert [(f.fault, f.events) for f in detail.faults] == [(1, 3), (2, 3)]

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from fivehundred import limits
 from fivehundred.console.store.base import FaultNews, NotFound
 from fivehundred.console.store.database import Database, Value, among
+from fivehundred.diagnosis.index import labels
 from fivehundred.fingerprint.model import Fingerprint
 
 Kind: TypeAlias = Literal["resource", "release", "host", "time", "group"]
@@ -83,6 +84,7 @@ class Continued:
     incident: int
     faults: tuple[int, ...]
     last_at: float
+    subject: str = ""  # where it says more than the one that there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +251,12 @@ class Incidents:
     def _surroundings(self, project: str, at: float, new_s: float) -> Surroundings:
         sql = "SELECT value, first_seen FROM project_value WHERE project = ? AND name = 'release'"
         releases = self._db.rows(sql, (project,))
-        new = frozenset(value for value, first_seen in releases if first_seen > at - new_s)
+        eldest = min((first_seen for _, first_seen in releases), default=0.0)
+        new = frozenset(value for value, first_seen in releases if first_seen > max(at - new_s, eldest))
         hosts = "SELECT count(*) FROM project_value WHERE project = ? AND name = 'host' AND last_seen > ?"
         oldest = self._db.rows("SELECT min(first_seen) FROM fault WHERE project = ?", (project,))[0][0]
         return Surroundings(
-            new_releases=new if len(new) < len(releases) else frozenset(),
+            new_releases=new,
             hosts=self._db.number(hosts, (project, at - 86_400.0)) or 0,
             settled=oldest is not None and oldest < at - new_s,
         )
@@ -285,9 +288,9 @@ class Incidents:
         self._join(incident, set(continued.faults) & set(counted), counted, continued.last_at)
         self._db.execute(
             "UPDATE incident SET events = (SELECT sum(events) FROM incident_fault WHERE incident = ?), state = 'open',"
-            " resolved_at = NULL, resolved_why = '', last_at = CASE WHEN last_at > ? THEN last_at ELSE ? END"
-            " WHERE id = ?",
-            (incident, continued.last_at, continued.last_at, incident),
+            " resolved_at = NULL, resolved_why = '', last_at = CASE WHEN last_at > ? THEN last_at ELSE ? END,"
+            " subject = CASE WHEN ? = '' THEN subject ELSE ? END WHERE id = ?",
+            (incident, continued.last_at, continued.last_at, continued.subject, continued.subject, incident),
         )
         self._spread(incident, continued.faults, news)
 
@@ -506,8 +509,24 @@ _MEMBER: Final = (
 _MACHINE: Final = ("localhost", "")
 
 
+machine_words: Final = {
+    "disk-full": "disk space",
+    "disk-error": "disk",
+    "descriptors": "file descriptors",
+    "memory": "memory",
+    "threads": "threads",
+}
+_family_words: Final = {
+    **dict.fromkeys(("http", "grpc", "socket"), "service"),
+    "amqp": "message broker",
+    "smtp": "mail server",
+    "ldap": "directory",
+    "pool": "connection pool",
+}
+
+
 def resource_of(fp: Fingerprint, host: str) -> str:
-    """What the fault's key says failed, as people say it: "postgresql at db:5432"; empty when it is about code.
+    """What the fault's key says failed, as people say it: "PostgreSQL at db:5432"; empty when it is about code.
 
     What only one machine can mean (its disk, its own loopback address) carries the machine's name.
     """
@@ -520,7 +539,9 @@ def resource_of(fp: Fingerprint, host: str) -> str:
         parts = dict(fp.primary.parts)
     family, peer = parts.get("family", ""), parts.get("peer", "")
     if not family:
-        return f"{parts.get('kind', 'resource')} on {host}" if host else parts.get("kind", "resource")
+        what = machine_words.get(parts.get("kind", ""), parts.get("kind", "resource"))
+        return f"{what} on {host}" if host else what
+    family = _family_words.get(family) or labels.get(family, family)
     if not peer:
         return f"{family} used by {host}" if host else family
     own = host if peer.partition(":")[0] in _MACHINE else ""
