@@ -85,7 +85,7 @@ async def _answered(guard: Guard, request: web.Request, handler: Any) -> web.Str
             guard.ended(exc, _parts(request))
             raise
         duplicates.mark(exc)
-        if request.transport is None or client_gone(exc) or isinstance(exc, ConnectionResetError):
+        if request.transport is None or client_gone(exc) or issubclass(type(exc), ConnectionResetError):
             raise  # nobody is there
         if _begun(request):
             return await _broken(guard, request, exc)

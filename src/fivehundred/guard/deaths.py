@@ -227,7 +227,7 @@ def forced_exit(exc: BaseException) -> WorkerTimeout | None:
     """
     handler = signal.getsignal(signal.SIGABRT)
     code = getattr(getattr(handler, "__func__", handler), "__code__", None)
-    if code is None or not isinstance(exc, SystemExit):
+    if code is None or not issubclass(type(exc), SystemExit):
         return None
     entry = exc.__traceback__
     while entry is not None and entry.tb_next is not None and entry.tb_next.tb_frame.f_code is not code:

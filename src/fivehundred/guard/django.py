@@ -207,7 +207,7 @@ class Guard:
 
 def _cancelled_outside(exc: BaseException) -> bool:
     """Whether asgiref cancelled the thread that this runs in, because the client is gone; a view can only raise it."""
-    if not isinstance(exc, asyncio.CancelledError):
+    if not issubclass(type(exc), asyncio.CancelledError):
         return False
     entry = exc.__traceback__
     while entry is not None and entry.tb_next is not None:

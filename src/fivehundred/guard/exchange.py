@@ -32,6 +32,8 @@ from fivehundred.guard.outgoing import (
     has_reference,
     now_usual,
     referenced,
+    set_traceback,
+    traceback_of,
 )
 from fivehundred.guard.request import RequestParts
 from fivehundred.problem import Answer, Headers, reference_header
@@ -97,7 +99,7 @@ class Exchange(Flight):
 
     def saw(self, exc: BaseException, *, own: bool) -> None:
         """A framework turns ``exc`` into a 5xx: the application's ``own`` answer, or the framework's default page."""
-        self.origin, self.trace, self.default = exc, exc.__traceback__, not own
+        self.origin, self.trace, self.default = exc, traceback_of(exc), not own
         duplicates.mark(exc)
 
     def over(self) -> None:
@@ -228,7 +230,7 @@ class Exchange(Flight):
             return
         exc = handled_now() or self.inner
         if exc is not None:
-            self.held, self.origin, self.trace = [], exc, exc.__traceback__
+            self.held, self.origin, self.trace = [], exc, traceback_of(exc)
         else:
             found = self.guard.returned(self.start["status"], self.asked()).headers
             self.start = {**self.start, "headers": raw(referenced(headers, found))}
@@ -257,7 +259,7 @@ class Exchange(Flight):
         headers, body = text(self.start.get("headers", ())), b"".join(self.held or ())
         self.held = None
         if self.origin is not None:
-            self.origin.__traceback__ = self.origin.__traceback__ or self.trace
+            set_traceback(self.origin, traceback_of(self.origin) or self.trace)
             reference = self.guard.report(self.origin, self.asked(), status=self.start["status"])
             headers = referenced(headers, [(reference_header, reference)])
         await self._deliver(self.start["status"], headers, body, more=not self.done, cors_lost=cors_lost)
@@ -291,7 +293,7 @@ class Exchange(Flight):
             return  # a response that was special and is whole
         if self.held is not None and self.done:
             if self.default and self.origin is not None:
-                self.origin.__traceback__ = self.origin.__traceback__ or self.trace
+                set_traceback(self.origin, traceback_of(self.origin) or self.trace)
                 await self._answer(self.guard.handle(self.origin, self.asked()))
             else:
                 await self._own(cors_lost=False)
@@ -305,7 +307,7 @@ class Exchange(Flight):
         if ends_process(exc) or cancelled(exc):
             self.guard.ended(exc, self.asked())
             raise exc
-        if isinstance(exc, Stopped):
+        if issubclass(type(exc), Stopped):
             exc = self.inner or exc
         if client_gone(exc) or (self.gone and _follows_from_gone(exc)):
             return
@@ -336,12 +338,12 @@ class Exchange(Flight):
             return body
 
     async def _break(self, exc: BaseException) -> None:
-        if isinstance(exc, Aborted):  # reported already, further in
+        if issubclass(type(exc), Aborted):  # reported already, further in
             raise exc
         reference = self.guard.report(exc, self.asked(), status=self.start["status"])
         if self.events and self.ended:
             await self._out({"type": "http.response.body", "body": error_event(reference), "more_body": True})
-        aborted = exc if isinstance(exc, Exception) else Aborted()
+        aborted = exc if issubclass(type(exc), Exception) else Aborted()
         duplicates.mark(aborted)
         raise aborted from None
 
@@ -390,20 +392,20 @@ async def _nobody(*message: Message) -> Any:
 
 def cancelled(exc: BaseException) -> bool:
     """Whether somebody really cancelled this request, or is closing its coroutine; an application can only raise it."""
-    if not isinstance(exc, asyncio.CancelledError | GeneratorExit):
+    if not issubclass(type(exc), asyncio.CancelledError | GeneratorExit):
         return False
     try:
         task = asyncio.current_task()
     except RuntimeError:  # no loop runs here: the coroutine is being thrown away
         return True
-    return task is None or (isinstance(exc, asyncio.CancelledError) and task.cancelling() > 0)
+    return task is None or (issubclass(type(exc), asyncio.CancelledError) and task.cancelling() > 0)
 
 
 def _follows_from_gone(exc: BaseException) -> bool:
     """Whether this is what a request fails with because its client went away."""
-    if isinstance(exc, OSError | asyncio.CancelledError):
+    if issubclass(type(exc), OSError | asyncio.CancelledError):
         return True
-    return isinstance(exc, RuntimeError) and exc.args == ("No response returned.",)  # Starlette's middleware
+    return issubclass(type(exc), RuntimeError) and exc.args == ("No response returned.",)  # Starlette's middleware
 
 
 def _has_body(scope: Scope) -> bool:

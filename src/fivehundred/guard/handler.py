@@ -24,7 +24,7 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         exc = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if exc is None or not isinstance(exc, Exception) or _ours(record.name) or duplicates.is_marked(exc):
+        if exc is None or not issubclass(type(exc), Exception) or _ours(record.name) or duplicates.is_marked(exc):
             return
         record.reference = self.guard.capture(exc)
 

@@ -62,6 +62,6 @@ class Inside:
             if not complete:
                 exchange.inner, exchange.torn = exc, begun
                 exchange.plain = exchange.plain and not begun
-            if isinstance(exc, Exception):
+            if issubclass(type(exc), Exception):
                 raise
             raise Stopped from None  # a task that ends with SystemExit takes its event loop along

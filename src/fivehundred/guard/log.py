@@ -13,6 +13,7 @@ from typing import Final
 
 from fivehundred.event import Event, ExceptionItem, Frame, Json
 from fivehundred.guard.kept import Kept
+from fivehundred.guard.outgoing import traceback_of
 
 logger = logging.getLogger("fivehundred")
 
@@ -26,7 +27,7 @@ def record(event: Event, exc: BaseException | None, status: int | None) -> None:
     )
     if event.exceptions:
         made.exc_text = traceback_text(event)  # formatters print this and do not walk the exception again
-        made.exc_info = (type(exc), exc, exc.__traceback__) if exc is not None else None
+        made.exc_info = (type(exc), exc, traceback_of(exc)) if exc is not None else None
     logger.handle(made)
 
 

@@ -12,6 +12,7 @@ import time
 from types import CodeType, FrameType, TracebackType
 from typing import Final, NamedTuple
 
+from fivehundred.guard.flight import current
 from fivehundred.guard.places import may_be_own, place_of
 
 _name: Final = "__fivehundred_seen__"
@@ -24,6 +25,7 @@ class Seen(NamedTuple):
     head: TracebackType | None  # the outermost traceback entry when it was seen
     caller: tuple[int, CodeType] | None  # the frame above that one: where the same flight comes by next
     at: float
+    request: int  # which one it failed, 0 outside of one: an instance may be raised by two at the same time
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         """An exception that is sent to another process or copied goes without this: tracebacks cannot be pickled."""
@@ -33,13 +35,19 @@ class Seen(NamedTuple):
 def remember(exc: BaseException, reference: str) -> None:
     head: TracebackType | None = _traceback_of(exc)
     above = head.tb_frame.f_back if head is not None else None
-    _dict_of(exc)[_name] = Seen(reference, head, _identity(above), time.monotonic())
+    _dict_of(exc)[_name] = Seen(reference, head, _identity(above), time.monotonic(), _request())
+
+
+def _request() -> int:
+    """The request that runs here, as a number; jobs are none, as they may run inside of one."""
+    flight = current()
+    return id(flight) if flight is not None and flight.slots is not None else 0
 
 
 def reference_of(exc: BaseException) -> str:
     """The reference this flight of the exception was given; empty when it was not seen yet."""
     seen = _dict_of(exc).get(_name)
-    if type(seen) is not Seen:
+    if type(seen) is not Seen or (seen.request and (here := _request()) and here != seen.request):
         return ""
     before = _entry_before(_traceback_of(exc), seen.head)
     return seen.reference if before is not None and _same_flight(before, seen) else ""

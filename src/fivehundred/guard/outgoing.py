@@ -144,10 +144,14 @@ def error_event(reference: str) -> bytes:
     return f'event: error\ndata: {{"status": 500, "reference": "{reference}"}}\n\n'.encode()
 
 
-# ---- exceptions ----------------------------------------------------------------------------------
+# ---- exceptions: nothing of theirs is asked, as even ``isinstance`` asks for ``__class__`` --------
 
 # What frameworks and servers raise into an application whose client is gone: nobody is there to be answered
 _GONE: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "RequestAborted", "RequestCancelled", "NoMoreData"})
+
+
+traceback_of: Final = BaseException.__dict__["__traceback__"].__get__
+set_traceback: Final = BaseException.__dict__["__traceback__"].__set__
 
 
 def client_gone(exc: BaseException) -> bool:
@@ -159,9 +163,9 @@ def ends_process(exc: BaseException) -> bool:
 
     ``sys.exit()`` in a handler does not: it fails its request and nothing else (ASVS 16.5.4).
     """
-    if isinstance(exc, KeyboardInterrupt) or type(exc).__name__ == "GreenletExit":
+    if issubclass(type(exc), KeyboardInterrupt) or type(exc).__name__ == "GreenletExit":
         return True
-    return isinstance(exc, SystemExit) and _from_signal(exc.__traceback__)
+    return issubclass(type(exc), SystemExit) and _from_signal(traceback_of(exc))
 
 
 def _from_signal(found: TracebackType | None) -> bool:

@@ -283,7 +283,7 @@ class Exchange(Flight):
 
     def broken(self, exc: BaseException) -> tuple[str, Aborted]:
         """Reports a failure after the first byte: (reference, what makes the server close the connection)."""
-        quiet = client_gone(exc) or isinstance(exc, Aborted)  # the second is reported already, further in
+        quiet = client_gone(exc) or issubclass(type(exc), Aborted)  # the second is reported already, further in
         reference = "" if quiet else self.guard.report(exc, self.asked(), status=_code(self.status))
         aborted = Aborted()
         duplicates.mark(aborted)
