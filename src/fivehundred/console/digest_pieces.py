@@ -8,6 +8,7 @@ that nothing is decided here.
 
 from __future__ import annotations
 
+import marshal
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from fivehundred import limits
 from fivehundred.console.digest_shapes import Shapes
 from fivehundred.event import Event, Frame, Json, parse
+from fivehundred.fingerprint.chain import Chain
 from fivehundred.scrub import scrub, scrub_frame
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -27,14 +29,17 @@ _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 class Stack:
     frames: list[Frame]
     image: bytes  # of all of them, as JSON
+    statics: tuple[_Static | None, ...]
 
 
 @dataclass(slots=True)
 class Pieces:
-    """``wire`` is scrubbed and holds all of the event but stacks, ``modules`` and ``extra``."""
+    """``wire`` is scrubbed and holds all of the event but what has a place of its own here."""
 
     wire: dict[str, Json]
     stacks: list[Stack | None]  # of each exception, the oldest first
+    notes: dict[str, object]  # on the exceptions
+    stable: _Known  # see ``_stable``
     modules: _Known | None
     extra: _Known | None
 
@@ -42,6 +47,12 @@ class Pieces:
         """Gives the event what was left out; the parser keeps the newest exceptions."""
         for x, stack in zip(reversed(event.exceptions), reversed(self.stacks), strict=False):
             x.frames = stack.frames if stack else []
+        event.exceptions = Chain(event.exceptions, self.notes)
+        stable = self.stable.event
+        event.level, event.platform, event.logger = stable.level, stable.platform, stable.logger
+        event.server_name, event.release, event.dist = stable.server_name, stable.release, stable.dist
+        event.environment, event.fingerprint, event.sdk = stable.environment, stable.fingerprint, stable.sdk
+        event.tags, event.type = dict(stable.tags), stable.type
         if self.modules is not None:
             event.modules = self.modules.event.modules
         if self.extra is not None:
@@ -51,7 +62,7 @@ class Pieces:
         """The event as it is kept, as JSON."""
         wire = {**self.wire, "event_id": event.event_id, "timestamp": event.timestamp}
         exception = wire.pop("exception", None)
-        parts = [_encode(wire)[:-1]]
+        parts = [_encode(wire)[:-1], self.stable.image]
         for name, known in ((b"modules", self.modules), (b"extra", self.extra)):
             if known is not None:
                 parts += [b',"', name, b'":', known.image]
@@ -117,18 +128,35 @@ class _Variables(Struct):
 _decode_variables: Final = msgspec.json.Decoder(_Variables).decode
 
 
+# Of these hardly any differ between the events of an application.
+_stable: Final = frozenset(
+    (
+        "level",
+        "platform",
+        "logger",
+        "server_name",
+        "release",
+        "dist",
+        "environment",
+        "fingerprint",
+        "tags",
+        "sdk",
+        "type",
+    )
+)
+
 # ---- what is remembered ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A part of an event that is equal in many: scrubbed, as JSON and in the event it was parsed into."""
+    """A part of an event that is equal in many: scrubbed, as JSON, and in the event it was parsed into."""
 
     image: bytes
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Static:
     """A frame without its variables."""
 
@@ -144,6 +172,7 @@ class Reader:
         self._shapes = Shapes()
         self._statics: dict[tuple[bytes, bytes], _Static] = {}  # by what stands before and after the variables
         self._parts: dict[tuple[str, bytes], _Known] = {}
+        self._notes: dict[tuple[object, ...], dict[str, object]] = {}
         self._size = 0
 
     def read(self, payload: bytes) -> Pieces | None:
@@ -153,18 +182,43 @@ class Reader:
         try:
             found = _decode_event(payload)
             wire: dict[str, Json] = {}
+            stable: dict[str, Json] = {}
             for name in _names:
                 value = getattr(found, name)
                 if value is not UNSET:
-                    wire[name] = value
+                    (stable if name in _stable else wire)[name] = value
             stacks: list[Stack | None] = []
+            notes: dict[str, object] = {}
             if found.exception is not UNSET:
-                wire["exception"] = {"values": [_without_stack(x) for x in found.exception.values]}
+                values: list[Json] = [_without_stack(x) for x in found.exception.values]
                 stacks = [self._stack(x) for x in found.exception.values]
+                wire["exception"] = {"values": values}
+                notes = self._notes_on(values, stacks)
             modules, extra = self._part("modules", found.modules), self._part("extra", found.extra)
+            return Pieces(scrub(wire), stacks, notes, self._stable_of(stable), modules, extra)
         except (ValueError, RecursionError):  # msgspec's own errors are ValueErrors
             return None
-        return Pieces(scrub(wire), stacks, modules, extra)
+
+    def _notes_on(self, values: list[Json], stacks: list[Stack | None]) -> dict[str, object]:
+        """Of exceptions that were told in the same words, with the same stacks but for the variables."""
+        image = marshal.dumps(values, 2)
+        key = image, *[stack.statics if stack else None for stack in stacks]
+        found = self._notes.get(key)
+        if found is None:
+            self._make_room(2 * len(image))
+            found = self._notes[key] = {}
+        return found
+
+    def _stable_of(self, raw: dict[str, Json]) -> _Known:
+        image = marshal.dumps(raw, 2)
+        found = self._parts.get(("", image))
+        if found is None:
+            wire = scrub(raw)
+            inner = _encode(wire)[1:-1]
+            found = _Known(b"," + inner if inner else b"", parse(wire, received_at=0.0, is_clean=True))
+            self._make_room(2 * len(image))
+            self._parts["", image] = found
+        return found
 
     def _part(self, name: str, raw: Raw) -> _Known | None:
         image = bytes(raw)
@@ -181,36 +235,44 @@ class Reader:
     def _stack(self, x: _Exception | None) -> Stack | None:
         if x is None or x.stacktrace is UNSET or x.stacktrace is None:
             return None
+        statics: list[_Static | None] = []
+        variables: list[bytes] = []  # of those that are cut, one after the other
+        for raw in x.stacktrace.frames:
+            image = bytes(raw)
+            static = None if image == b"null" else self._static(image, bytes(_decode_variables(raw).vars), variables)
+            statics.append(static)
+        scrubbed = iter(self._shapes.scrub(variables))
         frames: list[Frame] = []
         images: list[bytes] = []
-        for raw in x.stacktrace.frames:
-            image, frame = self._frame(raw)
-            images.append(image)
-            if frame is not None:
-                frames.append(frame)
+        for static in statics:
+            if static is None:
+                images.append(b"null,")
+            elif static.is_cut:
+                held = next(scrubbed)
+                images += [static.image, held, b"},"]
+                frames.append(LazyFrame(static.frame, held))
+            else:
+                images += [static.image, b","]
+                frames.append(static.frame)
         if len(frames) > limits.frames_max:
             half = limits.frames_max // 2
             frames = frames[:half] + frames[-half:]
-        return Stack(frames, b",".join(images))
+        return Stack(frames, b"".join(images).removesuffix(b","), tuple(statics))
 
-    def _frame(self, raw: Raw) -> tuple[bytes, Frame | None]:
-        image = bytes(raw)
-        if image == b"null":
-            return image, None
-        variables = bytes(_decode_variables(raw).vars)
-        if variables[:1] == b"{" and len(variables) > 2:
-            at = image.find(b'"vars":{') + 7
-            if not image.startswith(variables, at):
-                at = image.find(variables)
-            key = image[:at], image[at + len(variables) :]
-            static = self._statics.get(key) or self._learn(key)
-            if static.is_cut:
-                scrubbed = self._shapes.scrub(variables)
-                return static.image + scrubbed + b"}", LazyFrame(static.frame, scrubbed)
-            return _read_alone(image)
-        key = image, b""
+    def _static(self, image: bytes, held: bytes, variables: list[bytes]) -> _Static:
+        """What is known of a frame. Where it is cut, ``held``, its variables, are added to the others'."""
+        if held[:1] != b"{" or len(held) == 2:
+            key = image, b""
+            return self._statics.get(key) or self._learn(key)
+        at = image.find(_before_variables) + len(_before_variables)
+        if not image.startswith(held, at):
+            at = image.find(held)
+        key = image[:at], image[at + len(held) :]
         static = self._statics.get(key) or self._learn(key)
-        return static.image, static.frame
+        if static.is_cut:
+            variables.append(held)
+            return static
+        return _Static(*_read_alone(image), False)
 
     def _learn(self, key: tuple[bytes, bytes]) -> _Static:
         before, after = key
@@ -227,12 +289,13 @@ class Reader:
 
     def _make_room(self, size: int) -> None:
         if self._size > limits.stacks_remembered_bytes_max:
-            self._statics.clear()
-            self._parts.clear()
+            for held in (self._statics, self._parts, self._notes):
+                held.clear()
             self._size = 0
         self._size += size + _overhead_bytes
 
 
+_before_variables: Final = b'"vars":'
 _overhead_bytes: Final = 1_500  # of a frame or an event beside its texts
 
 

@@ -9,7 +9,7 @@ that is not certain, the value is walked through. Works on JSON that a strict de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -32,11 +32,19 @@ class Shapes:
         self._single = _Remembered()  # one variable's value, under a name that says nothing
         self._exact = _Exact()  # what became of single ones that hold something, or may
 
-    def scrub(self, image: bytes) -> bytes:
-        """The JSON object that holds a frame's variables, without secrets. Raises ValueError where it is none."""
-        shape = shape_of(image)
-        if self._whole.has(shape):
-            return image
+    def scrub(self, images: Sequence[bytes]) -> list[bytes]:
+        """JSON objects, each of which holds the variables of a frame, without secrets. Raises ValueError.
+
+        All of a stack's are masked at once.
+        """
+        shapes = shape_of(b"\0".join(images)).split(b"\0") if images else []
+        whole = self._whole
+        return [
+            image if shape in whole or whole.has(shape) else self._parts(image, shape)
+            for image, shape in zip(images, shapes, strict=True)
+        ]
+
+    def _parts(self, image: bytes, shape: bytes) -> bytes:
         parts, harmless = [], True
         for name, raw in _decode_parts(image).items():
             part, plain = self._one(name, bytes(raw))
@@ -117,24 +125,44 @@ def shape_of(image: bytes) -> bytes:
 _zeros: Final = bytes.maketrans(b"123456789", b"000000000")
 # As values print them. What follows ends every pattern of a secret that could have gone on across the address.
 _address: Final = re.compile(rb"0x(?<=\W0x)[0-9a-f]{12}(?=[>),'\"\]])")
-# Neither within a name nor beside more digits: so it is no part of a number, of a name before a value, or of a token.
-_uuid: Final = re.compile(
-    rb"-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w.\x80-\xff-])(?! *[\d=:-])"  # but for what stands before
-)
-_uuid_head: Final = re.compile(rb"(?:[\s\S][^\w.\\ \x80-\xff-]|[^\d.\\ \x80-\xff-] )[0-9a-f]{8}\Z")
+_uuid_image: Final = b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
+_hexed: Final = bytes.maketrans(b"0123456789abcdef", b"h" * 16)
 _many_digits: Final = re.compile(rb"\d(?:[ -]*\d){12}")  # it may be the number of a card
 _masks: Final = re.compile(rb"0x[0-9a-f]{12}|-[0-9a-f]{4}-|@")
 
 
 def _without_uuids(image: bytes) -> bytes:
+    hexed = image.translate(_hexed)
     pieces, at = [], 0
-    for found in _uuid.finditer(image):
-        start, end = found.start() - 8, found.end()
-        is_apart = start >= at + 2 and _uuid_head.match(image, start - 2, start + 8)
-        if is_apart and not _many_digits.search(image, start, end):
+    start = hexed.find(_uuid_image)
+    while start >= 0:
+        end = start + len(_uuid_image)
+        if start >= at + 2 and _stands_apart(image, start, end) and not _may_be_card(image[start:end]):
             pieces += [image[at:start], b"\x02"]
             at = end
+        start = hexed.find(_uuid_image, start + 1)
     return b"".join((*pieces, image[at:])) if pieces else image
+
+
+def _stands_apart(image: bytes, start: int, end: int) -> bool:
+    """Neither within a name nor beside digits: then it is no part of a number, of a name before a value, of a token."""
+    before = image[start - 1]
+    if before not in _apart and not (before == _blank and image[start - 2] in _apart_before_blank):
+        return False
+    after = image[end : end + 2]
+    return after[:1] in _ends and not (after[:1] == b" " and after[1:] in _goes_on)
+
+
+_blank: Final = ord(" ")
+_apart: Final = frozenset(b"'\"/=(,:<[{&?#%+;>)]}|*!$@^`~\x00")
+_apart_before_blank: Final = _apart | frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_ends: Final = frozenset(bytes([c]) for c in b"'\"/\\(,<[{&?#%+;>)]}|*!$@^`~ \x00") | {b""}
+_goes_on: Final = frozenset(bytes([c]) for c in b"0123456789=:- ")
+
+
+@lru_cache(maxsize=1_000)
+def _may_be_card(uuid: bytes) -> bool:
+    return _many_digits.search(uuid) is not None
 
 
 _mail_chars_max: Final = 64
