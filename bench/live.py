@@ -22,7 +22,7 @@ import urllib.request
 import uuid
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 
 def main() -> None:
@@ -67,7 +67,22 @@ def measure(url: str, dsn: str, times: int) -> None:
                 spent.append(seen(page, dsn, shows.replace("{n}", str(n))))
                 page.wait_for_timeout(700)  # twice a second is what a page asks for in a storm
             print(f"{name}: median {statistics.median(spent):.0f} ms, worst {max(spent):.0f} ms of {times}")
+        for name, address in (("overview", "/"), ("the list", "/faults"), ("a fault's page", "/faults/1")):
+            weigh(browser, name, url + address)
         browser.close()
+
+
+def weigh(browser: Browser, name: str, address: str) -> None:
+    """With nothing in the cache: bytes as they were sent, requests, and the time to the load event."""
+    page = browser.new_page(viewport={"width": 1366, "height": 850})
+    page.goto(address, wait_until="load")
+    timing = (
+        "(() => { const of = kind => performance.getEntriesByType(kind), n = of('navigation')[0], r = of('resource');"
+        " return [n.loadEventStart, 1 + r.length, r.reduce((a, x) => a + x.transferSize, n.transferSize)] })()"
+    )
+    loaded, requests, sent = page.evaluate(timing)
+    print(f"{name}: loaded in {loaded:.0f} ms, {requests} requests, {sent / 1000:.1f} kB sent")
+    page.close()
 
 
 def seen(page: Page, dsn: str, shows: str) -> float:

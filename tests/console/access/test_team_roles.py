@@ -182,6 +182,16 @@ def test_what_somebody_may_not_do_is_not_offered(teams: Teams) -> None:
     assert ours in page
 
 
+def test_an_admin_of_a_team_takes_an_objective_back_and_nobody_below_does(teams: Teams) -> None:
+    made = teams.call("owner", "POST", "/api/v1/objectives", {"project": "2", "share": 0.95})[1]["id"]
+    assert teams.call("viewer-admin", "DELETE", f"/api/v1/objectives/{made}")[0] == 404
+    made = teams.call("viewer-admin", "POST", "/api/v1/objectives", {"project": "1", "share": 0.95})[1]["id"]
+    assert teams.call("member-none", "DELETE", f"/api/v1/objectives/{made}")[0] == 403
+    assert "Remove the objective" in teams.visitor("viewer-admin").get("/routes")[1]
+    assert "Remove the objective" not in teams.visitor("member-none").get("/routes")[1]
+    assert teams.call("viewer-admin", "DELETE", f"/api/v1/objectives/{made}")[0] == 200
+
+
 def test_the_audit_log_reads_as_sentences(teams: Teams) -> None:
     people = {p["name"]: p["id"] for p in teams.call("owner", "GET", "/api/v1/people")[1]["people"]}
     teams.call("owner", "PATCH", f"/api/v1/people/{people['viewer']}", {"act": "role", "role": "member"})
