@@ -1,4 +1,4 @@
-"""``fivehundred events`` and ``fivehundred incidents``: one event by its reference, incidents, in a terminal.
+"""``fivehundred events`` and ``fivehundred incidents``: events by a search, one by its reference, incidents.
 
 Talks to a running Console's API as ``fivehundred faults`` does.
 """
@@ -20,11 +20,18 @@ from fivehundred.cli_text import ago, plain, style, table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     events = parser.prog.endswith("events")
-    words = "show REFERENCE" if events else "[list] | show ID"
-    says = "one event by its reference" if events else "incidents, or one with what it reaches"
+    words = "[QUERY] | show REFERENCE" if events else "[list] | show ID"
+    says = "a search, or one event by its reference" if events else "incidents, or one with what it reaches"
     parser.add_argument("words", nargs="*", metavar=words, help=says)
     parser.add_argument("--url", default="", help="of the Console")
-    if not events:
+    if events:
+        parser.epilog = (
+            'QUERY is as in: user:ada@example.com tag:region=eu release:2.4 within:24h "connection refused".'
+            " Only events whose payload is kept are found."
+        )
+        parser.add_argument("--limit", type=int, default=25, help="events to list (25)")
+        parser.add_argument("--cursor", default="", help="of the page before, to go on")
+    else:
         parser.add_argument("--state", default="", choices=("open", "resolved"), help="only those (all)")
     parser.add_argument("--json", action="store_true", help="what the API answers, unchanged")
     parser.add_argument("--token", default="", help="of the API, where there are accounts (or FIVEHUNDRED_TOKEN)")
@@ -34,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     base, name = (args.url or configured_url()).rstrip("/"), f"fivehundred {args.looks_at}"
     try:
-        path = _event_path(args.words) if args.looks_at == "events" else _incident_path(args.words, args.state)
+        path = _event_path(args) if args.looks_at == "events" else _incident_path(args.words, args.state)
         answer = asked(base, path, args.token)
     except ValueError as e:
         print(f"{name}: {e}", file=sys.stderr)
@@ -48,16 +55,20 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answer, indent=2))
     elif args.looks_at == "events":
-        print(_event(answer))
+        print(_events(answer) if "events" in answer else _event(answer))
     else:
         print(_incident(answer) if "incident" in answer else _incidents(answer, base))
     return Exit.ok
 
 
-def _event_path(words: list[str]) -> str:
+def _event_path(args: argparse.Namespace) -> str:
     """Raises ValueError with what to type instead."""
+    words: list[str] = args.words
+    if words[:1] != ["show"]:
+        asked = {"query": " ".join(words), "limit": args.limit, **({"cursor": args.cursor} if args.cursor else {})}
+        return f"/api/v1/events?{urllib.parse.urlencode(asked)}"
     found = words[-1].lower().removeprefix("urn:uuid:").replace("-", "") if len(words) == 2 else ""
-    if words[:1] != ["show"] or not re.fullmatch(r"[0-9a-f]{32}", found):
+    if not re.fullmatch(r"[0-9a-f]{32}", found):
         raise ValueError(
             "give a reference, 32 hexadecimal digits as on the error page: fivehundred events show REFERENCE"
         )
@@ -72,6 +83,23 @@ def _incident_path(words: list[str], state: str) -> str:
     if not (number.isascii() and number.isdecimal()):
         raise ValueError("list them, or show one by its number: fivehundred incidents show 3")
     return f"/api/v1/incidents/{number}"
+
+
+# ---- events ----------------------------------------------------------------------------------------
+
+
+def _events(answer: dict[str, Any]) -> str:
+    now = time.time()
+    rows = [
+        (e["event_id"], f"#{e['fault']}", ago(now - e["timestamp"]), e["release"], e["user"], e["title"], e["message"])
+        for e in answer["events"]
+    ]
+    head = ("REFERENCE", "FAULT", "AGO", "RELEASE", "USER", "WHAT", "MESSAGE")
+    text = table(head, rows) if rows else "No kept event fits."
+    if not answer["next"]:
+        return text
+    back = f"{ago(now - answer['back_to'])} back so far" if answer["back_to"] else "more"
+    return text + style(f"\n{back}; go on with --cursor {answer['next']}", "dim")
 
 
 # ---- one event -----------------------------------------------------------------------------------

@@ -99,3 +99,32 @@ def test_incidents_are_listed_and_shown(served: tuple[Face, str], capsys: pytest
     assert "#1 8 events" in shown
     assert "\x1b[2J" not in shown
     assert cli.main(["incidents", "show", "x", "--url", url]) == 2
+
+
+def test_events_are_searched_in_a_terminal_page_by_page(
+    served: tuple[Face, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["events", "user:u1", "tag:region=eu", "KeyError", "--limit", "1", "--url", served[1]]) == 0
+    first = capsys.readouterr().out
+    assert "KeyError" in first
+    assert "ZeroDivisionError" not in first
+    seen, more = [], list[str]()
+    while len(seen) < 9:
+        assert cli.main(["events", "--limit", "1", *more, "--url", served[1]]) == 0
+        said = capsys.readouterr().out
+        seen.append(said.splitlines()[1].split()[0])
+        more = ["--cursor", said.split()[-1]]
+        if "go on with" not in said:
+            break
+    assert 2 <= len(seen) == len(set(seen)) < 9
+    assert cli.main(["events", "user:nobody", "--url", served[1]]) == 0
+    assert capsys.readouterr().out == "No kept event fits.\n"
+
+
+def test_a_term_of_events_that_makes_no_sense_is_said(
+    served: tuple[Face, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["events", "colour:red", "--url", served[1]]) == cli.Exit.failed
+    assert "There is no term colour:" in capsys.readouterr().err
+    assert cli.main(["events", "--cursor", "x", "--url", served[1]]) == cli.Exit.failed
+    assert "the cursor is none of this list" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fivehundred.console.access.identity import Identity
 from fivehundred.console.store.base import (
@@ -24,6 +24,9 @@ from fivehundred.console.store.base import (
     StoredEvent,
     Tally,
 )
+
+if TYPE_CHECKING:
+    from fivehundred.console.store.event_search import EventQuery, EventsFound
 
 
 def seen_by(store: Store, identity: Identity) -> Store:
@@ -84,6 +87,10 @@ class VisibleStore:
     def _merged_events(self, limit: int) -> tuple[Sequence[EventSummary], str]:
         found = [e for p in self._projects for e in self._store.events(None, project=p, cursor="", limit=limit)[0]]
         return sorted(found, key=lambda e: -e.received_at)[:limit], ""
+
+    def find_events(self, query: EventQuery) -> EventsFound:
+        wanted = self._projects if query.projects is None else tuple(p for p in query.projects if p in self._projects)
+        return self._store.find_events(replace(query, projects=wanted))
 
     def malformed(self, project: str | None, *, limit: int) -> Sequence[EventSummary]:
         if project is not None:

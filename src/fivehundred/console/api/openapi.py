@@ -12,6 +12,7 @@ from fivehundred.console.api import (
     bounds,
     choices,
     context,
+    events,
     incidents,
     issues,
     openapi_choices,
@@ -66,6 +67,7 @@ def document(public_url: str) -> dict[str, Any]:
                     *alerts.shown,
                     *issues.shown,
                     *project_rules.shown,
+                    *events.shown,
                     sent=(
                         quotas.QuotaChange,
                         *triage.sent,
@@ -107,6 +109,7 @@ def _paths() -> dict[str, Any]:
         **alerts.paths(),
         **issues.paths(),
         **project_rules.paths(),
+        **events.paths(),
         "/openapi.json": {"get": gets("this document", None)},
         "/faults": {
             "get": gets("faults that match a search", "FaultList", line, order, cursor, limit),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from fivehundred import limits
 from fivehundred.console.store.database import Database
@@ -16,6 +16,9 @@ from fivehundred.console.store.rates import RateReport
 from fivehundred.diagnosis.model import Cause, Confidence, Diagnosis, History, Transient
 from fivehundred.event import Event, Json
 from fivehundred.fingerprint.model import Fingerprint
+
+if TYPE_CHECKING:
+    from fivehundred.console.store.event_search import EventQuery, EventsFound
 
 FaultState: TypeAlias = Literal["open", "muted", "resolved"]
 Order: TypeAlias = Literal["impact", "last_seen", "first_seen", "events", "users"]
@@ -321,6 +324,7 @@ class Store(Protocol):
     def events(
         self, fault: int | None, *, project: str | None, cursor: str, limit: int
     ) -> tuple[Sequence[EventSummary], str]: ...
+    def find_events(self, query: EventQuery) -> EventsFound: ...  # kept ones; raises BadCursor
     def malformed(self, project: str | None, *, limit: int) -> Sequence[EventSummary]: ...
     def event(self, event_id: str, *, project: str | None = None) -> StoredEvent: ...  # raises NotFound
     def stats(self, project: str | None, *, hours: int, now: float) -> Stats: ...

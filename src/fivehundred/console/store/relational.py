@@ -32,6 +32,7 @@ from fivehundred.console.store.bodies import Bodies, Body, BodyError, Place
 from fivehundred.console.store.database import Database, Value
 from fivehundred.console.store.dictionaries import Dictionaries
 from fivehundred.console.store.erasing import Eraser
+from fivehundred.console.store.event_search import EventQuery, EventSearch, EventsFound
 from fivehundred.console.store.intake import Intake
 from fivehundred.console.store.past import Past
 from fivehundred.console.store.retention import Keeper
@@ -131,6 +132,9 @@ class RelationalStore:
         self, fault: int | None, *, project: str | None, cursor: str, limit: int
     ) -> tuple[Sequence[EventSummary], str]:
         return reading.event_page(self._db, fault, project, cursor, limit)
+
+    def find_events(self, query: EventQuery) -> EventsFound:
+        return EventSearch(self._db, self._bodies, self._dictionaries).find(query)
 
     def malformed(self, project: str | None, *, limit: int) -> Sequence[EventSummary]:
         return reading.malformed_page(self._db, project, limit)
