@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--trace", action="store_true")
     options = parser.parse_args()
     logging.basicConfig(handlers=[logging.FileHandler(os.devnull)])
-    ship.Collector = Nowhere  # type: ignore[misc]
+    ship.Collector = Nowhere  # type: ignore[attr-defined, misc]
     folder = tempfile.mkdtemp(prefix="guard-memory-")
     guard = Guard("http://key@127.0.0.1:9/1", spool=folder)
     marks = {options.n * part // 100 for part in (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)}
@@ -70,10 +70,8 @@ def main() -> None:
         if number in marks:
             now = memory_mb()
             first = first or now
-            print(
-                f"{number:>8} errors  {now:6.1f} MB  {now - first:+5.1f}  {time.perf_counter() - began:5.0f} s",
-                flush=True,
-            )
+            after_s = time.perf_counter() - began
+            print(f"{number:>8} errors  {now:6.1f} MB  {now - first:+5.1f}  {after_s:5.0f} s", flush=True)
             if options.trace and before is None:
                 tracemalloc.start()
                 before = tracemalloc.take_snapshot()

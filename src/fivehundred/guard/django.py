@@ -30,12 +30,14 @@ from fivehundred.guard.flight import Flight
 from fivehundred.guard.guard import Guard as Core
 from fivehundred.guard.outgoing import (
     Aborted,
+    are_usual,
     check,
     client_gone,
     ends_process,
     error_event,
     granted,
     has_reference,
+    now_usual,
     referenced,
 )
 from fivehundred.guard.request import RequestParts
@@ -103,8 +105,9 @@ class Guard:
 
     def _checked(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """The response as it may leave: headers legal, a default page replaced, an own 5xx reported."""
-        headers = list(response.items())
-        check(headers)
+        headers = _headers(response)
+        if not are_usual(headers) and "text/event-stream" not in check(headers):
+            now_usual(headers)
         if len(request_finished.receivers) != self.finishers:
             response.__dict__["close"] = partial(self._closed, request, response.close)
         if response.status_code < 500 or has_reference(headers):
@@ -224,6 +227,12 @@ def _grants(request: HttpRequest) -> Headers:
     except Exception:  # it may be what failed; the answer goes out without its grants
         return []
     return []
+
+
+def _headers(response: HttpResponseBase) -> Headers:
+    """As ``items()`` gives them, which asks for each by its name."""
+    stored = getattr(response.headers, "_store", None)
+    return list(stored.values()) if type(stored) is dict else list(response.items())
 
 
 def _over(flight: Flight, response: Any) -> None:

@@ -116,7 +116,14 @@ class Exchange(Flight):
             self.guard.rates.counts[path, scope["method"], _DIGITS[start["status"]] if start else "5"] += 1
         except (KeyError, TypeError):
             self._count()
-        self.end()
+        slots = self.slots  # from here on as end() does it
+        if slots is not None:
+            self.slots = None
+            slots.give_back(self.slot)
+        self.scope = _NOTHING
+        self.server_receive = self.server_send = _nobody
+        if self.origin is not None or self.inner is not None:
+            self.origin = self.trace = self.inner = None
 
     def _count(self) -> None:
         """What was not counted before, a rare status, a route without a path that is text."""
