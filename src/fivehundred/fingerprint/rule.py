@@ -382,9 +382,14 @@ def _culprit(event: Event, where: Site | None) -> str:
     return f"{where.place.module} in {where.place.function}" if where.place.module else where.place.function
 
 
+# "(psycopg.OperationalError) connection failed": SQLAlchemy's class has the same name, and stands before it
+_SAME_ERROR: Final = re.compile(r"\([\w.]{1,60}\.(?:Operational|Integrity|Programming|Data|Internal|Interface)Error\) ")
+
+
 def _one_line(text: str) -> str:
     """What a title shows: without the statement and the link that SQLAlchemy appends; the page has both."""
     text = text[: 2 * message_chars_max]
+    text = text[wrapped.end() :] or text if (wrapped := _SAME_ERROR.match(text)) else text
     for tail in ("\n[SQL: ", "\n(Background on this error at: ", " (Background on this error at: "):
         text = text.partition(tail)[0] or text
     return " ".join(text.split())[:message_chars_max]

@@ -54,6 +54,14 @@ def test_one_outage_is_one_incident_with_its_blast_radius(store: Store, outage: 
     assert [(f.fault, f.events) for f in detail.faults] == [(1, 3), (2, 3)]
 
 
+def test_its_reach_counts_the_events_that_came_before_it_was_one(store: Store, make: Make) -> None:
+    for n in range(5):
+        write(store, down(make, "refused", at=now + n, user={"id": str(n)}, transaction="/orders", server_name="web-1"))
+    found = Incidents(store.database).incidents(limit=9)[0]
+    assert (found.events, found.users) == (5, 5)
+    assert Incidents(store.database).detail(found.id).routes == (("/orders", 5),)
+
+
 def test_what_comes_later_is_added_to_it(store: Store, make: Make, outage: Incident) -> None:
     assert write(store, down(make, "starting", at=now + 60)) == []
     grown = Incidents(store.database).incident(outage.id)

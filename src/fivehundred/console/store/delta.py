@@ -39,13 +39,17 @@ class Summary:
     status: int | None
 
 
+def route_of(event: Event, method: str) -> str:
+    """SDKs write a transaction as "GET /path" or as "/path": the method stands beside it in any case."""
+    return text(event.ours.get("route")) or event.transaction.removeprefix(f"{method} ")
+
+
 def summary_of(digested: Digested) -> Summary:
     event = digested.event
     ours, request = event.ours, event.request
     status = ours.get("status")
     method = (text(ours.get("method")) or (request.method if request else ""))[:32]
-    # SDKs write a transaction as "GET /path" or as "/path": the method stands beside it in any case
-    route = text(ours.get("route")) or event.transaction.removeprefix(f"{method} ")
+    route = route_of(event, method)
     return Summary(
         message=digested.fingerprint.message[:500],
         release=event.release,

@@ -147,6 +147,15 @@ class IncidentDetail:
     hidden_projects: int = 0
 
 
+@dataclass(slots=True)
+class _Spread:
+    """With what and whom a fault was seen, as the news of a batch say it."""
+
+    fault: int
+    values: dict[tuple[str, str], tuple[int, float]]
+    identities: set[bytes]
+
+
 class Incidents:
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -275,7 +284,9 @@ class Incidents:
         counted = dict(among(self._db, _COUNTED, [(fault,) for fault in opened.faults]))
         self._join(incident, opened.faults, counted, opened.opened_at)
         self._db.execute("UPDATE incident SET events = ? WHERE id = ?", (sum(counted.values()), incident))
-        self._spread(incident, opened.faults, news)
+        begun = self._begun(opened.faults, opened.opened_at)
+        self._spread(incident, begun, self._so_far(begun))
+        self._spread(incident, set(opened.faults) - begun, news)
         return incident
 
     def go_on(self, continued: Continued, news: Sequence[FaultNews]) -> None:
@@ -292,7 +303,24 @@ class Incidents:
             " subject = CASE WHEN ? = '' THEN subject ELSE ? END WHERE id = ?",
             (incident, continued.last_at, continued.last_at, continued.subject, continued.subject, incident),
         )
-        self._spread(incident, continued.faults, news)
+        begun = self._begun([fault for (fault,) in new], continued.last_at - _begun_s)
+        self._spread(incident, begun, self._so_far(begun))
+        self._spread(incident, set(continued.faults) - begun, news)
+
+    def _begun(self, faults: Iterable[int], since: float) -> set[int]:
+        """Faults that are younger than their incident: all that is known of them belongs to it."""
+        rows = among(self._db, "SELECT id, first_seen FROM fault WHERE id IN ({keys})", [(f,) for f in faults])
+        return {fault for fault, first_seen in rows if first_seen >= since}
+
+    def _so_far(self, faults: Iterable[int]) -> list[_Spread]:
+        keys = [(fault,) for fault in faults]
+        found = {fault: _Spread(fault, {}, set()) for (fault,) in keys}
+        values = "SELECT fault, name, value, events, first_seen FROM fault_value WHERE fault IN ({keys})"
+        for fault, name, value, events, first_seen in among(self._db, values, keys):
+            found[fault].values[name, value] = (events, first_seen)
+        for fault, identity in among(self._db, "SELECT fault, identity FROM fault_user WHERE fault IN ({keys})", keys):
+            found[fault].identities.add(identity)
+        return list(found.values())
 
     def forget(self, kept: int) -> None:
         """All but the newest resolved ones, so many of them."""
@@ -319,7 +347,7 @@ class Incidents:
             [(incident, at, counted.get(fault, 0), fault) for fault in sorted(faults)],
         )
 
-    def _spread(self, incident: int, faults: Collection[int], news: Sequence[FaultNews]) -> None:
+    def _spread(self, incident: int, faults: Collection[int], news: Sequence[FaultNews | _Spread]) -> None:
         """The blast radius grows by what the batch says of these faults."""
         values: dict[tuple[str, str], int] = defaultdict(int)
         users: set[bytes] = set()
@@ -507,6 +535,7 @@ _MEMBER: Final = (
     " WHERE m.incident = ?"
 )
 _MACHINE: Final = ("localhost", "")
+_begun_s: Final = 900.0  # the first events of a fault may be so much older than the incident that it joins
 
 
 machine_words: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from fivehundred.console.store.database import Database
+from fivehundred.console.store.delta import route_of
 from fivehundred.console.store.sampling import keeps
 from fivehundred.diagnosis.model import History
 from fivehundred.event import Event
@@ -98,13 +99,13 @@ class Past:
 def _with(before: History, event: Event) -> History:
     """The history with one event more."""
     first = event.timestamp if before.first_seen is None else min(before.first_seen, event.timestamp)
-    route = event.ours.get("route")
+    method = event.request.method if event.request else ""
     return replace(
         before,
         events=before.events + 1,
         first_seen=first,
         hosts=_and(before.hosts, event.server_name),
-        routes=_and(before.routes, route if isinstance(route, str) and route else event.transaction),
+        routes=_and(before.routes, route_of(event, method)),
     )
 
 
