@@ -237,17 +237,26 @@ every = [*callers, Caller("plain", _plain, None)]
 
 
 def ends_in_time(call: Callable[[], object], deadline_s: float) -> None:
-    """No server may keep a call past its deadline and a tenth of it. A busy machine may, so the call is made until it
-    is not the machine; and it is never kept for a second more."""
+    """No server may keep a call past its deadline and a tenth of it. A busy machine may: what this thread has waited
+    for a processor is not counted, and the call is made until it is not the machine. It is never kept for long."""
     took: list[float] = []
     while len(took) < 10 and (not took or took[-1] > 1.1 * deadline_s):
         forget_all()
-        began = time.monotonic()
+        began, waited = time.monotonic(), waited_s()
         with pytest.raises(CallFailed):
             call()
-        took.append(time.monotonic() - began)
+        took.append(time.monotonic() - began - (waited_s() - waited))
     assert min(took) <= 1.1 * deadline_s, took
     assert max(took) < deadline_s + 1, took
+
+
+def waited_s() -> float:
+    """By this thread for a processor, since it began; 0 where the system does not say."""
+    try:
+        with open("/proc/thread-self/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def sent(kind: str, body: bytes) -> bytes:
     return body
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(("GET", "PUT", "DELETE", "POST", "PATCH")),
     kind=st.sampled_from((*in_memory, *seekable, *once)),

@@ -16,7 +16,7 @@ from tests.client.conftest import Caller, Server, ends_in_time, hang, problem, r
 
 from fivehundred.client import CallFailed, Policy
 
-short_s = 0.25
+short_s = 0.2
 short = Policy(call_s=short_s, attempt_s=short_s)
 
 

@@ -274,7 +274,7 @@ dripping = {
 @pytest.mark.parametrize("part", dripping)
 def test_a_drip_does_not_hang_past_the_deadline(caller: Caller, server: Server, part: str) -> None:
     server.plays(dripping[part])
-    ends_in_time(lambda: caller.call("GET", server.url, policy=Policy(call_s=0.3, attempt_s=0.3)), 0.3)
+    ends_in_time(lambda: caller.call("GET", server.url, policy=Policy(call_s=0.2, attempt_s=0.2)), 0.2)
 
 
 def test_a_silent_server_costs_the_deadline_and_no_more(caller: Caller, server: Server) -> None:
@@ -359,7 +359,10 @@ def test_one_origins_overload_leaves_another_alone(caller: Caller, server: Serve
     other.listener.close()
 
 
-def test_after_its_pause_an_open_breaker_lets_one_call_through_and_closes(caller: Caller, server: Server) -> None:
+def test_after_its_pause_an_open_breaker_lets_one_call_through_and_closes(
+    caller: Caller, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "breaker_open_s", 0.4)
     for _ in range(10):
         origin(server.url).failed(time.monotonic() - limits.breaker_open_s, 0, overload=True)
     server.plays(problem(503, "false"), reply())

@@ -136,7 +136,7 @@ def test_through_a_tunnel_a_drip_ends_in_time(
 ) -> None:
     secure.plays(drip(200, head, b"x" * 60, 0.05))
     began = time.monotonic()
-    policy = Policy(call_s=0.2, attempt_s=0.2)
+    policy = Policy(call_s=0.5, attempt_s=0.5)
     with pytest.raises(CallFailed):
         get(name, secure.url, verify=str(certificate), proxy=proxy[0], policy=policy)
     assert time.monotonic() - began < 1.2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from fivehundred.client.hooks import Hook
 from fivehundred.client.httpx_bodies import request_options
@@ -94,12 +94,10 @@ class _Client(Generic[Q, R, T]):
         built: Q = super().build_request(method, url, **options)  # type: ignore[misc]
         return built
 
-    def _is_one_request(self, auth: Any, follow_redirects: Any) -> bool:
+    def _is_one_request(self) -> bool:
         """Then the transport alone bounds the call: nobody sends a second request for it."""
         me: Any = self
-        if me.follow_redirects if follow_redirects is self._unset else follow_redirects:
-            return False
-        if (auth is not self._unset and auth is not None) or me.auth is not None:
+        if me.follow_redirects or me.auth is not None:
             return False
         hooks = me.event_hooks
         return not hooks["request"] and not hooks["response"]
@@ -122,16 +120,23 @@ class BlockingClient(_Client[Q, R, T]):
         **options: Any,
     ) -> R:
         """``idempotent``: see ``build_request``."""
-        request: Any
         if idempotent or self._builds or content is not None or "files" in options:
             request = self.build_request(method, url, idempotent=idempotent, content=content, **options)
         else:
             request = super(_Client, self).build_request(method, url, **options)  # type: ignore[misc]
+        if auth is _unset and follow_redirects is _unset:
+            return self.send(request)
         return self.send(
             request,
             auth=self._unset if auth is _unset else auth,
             follow_redirects=self._unset if follow_redirects is _unset else follow_redirects,
         )
+
+    if not TYPE_CHECKING:  # the library's own types are the better ones
+
+        def get(self, url: Any, **options: Any) -> R:
+            """Without what nobody has given: handing a dozen defaults down twice costs more than the retries do."""
+            return self.request("GET", url, **options)
 
     def post(self, url: Any, *, idempotent: bool | str = False, **options: Any) -> R:
         return self.request("POST", url, idempotent=idempotent, **options)
@@ -143,12 +148,12 @@ class BlockingClient(_Client[Q, R, T]):
         """The deadline is one for all hops of a redirect; a body that is not streamed belongs to the call."""
         if not stream:
             request.extensions[whole_key] = True  # type: ignore[attr-defined]
+        response: R
+        if auth is _unset and follow_redirects is _unset and self._is_one_request():
+            response = super().send(request, stream=stream)  # type: ignore[misc]
+            return response
         auth = self._unset if auth is _unset else auth
         follow_redirects = self._unset if follow_redirects is _unset else follow_redirects
-        response: R
-        if self._is_one_request(auth, follow_redirects):
-            response = super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)  # type: ignore[misc]
-            return response
         token = scope.set(within(self.policy.call_s))
         try:
             response = super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)  # type: ignore[misc]
@@ -174,16 +179,23 @@ class AsyncClient(_Client[Q, R, T]):
         **options: Any,
     ) -> R:
         """``idempotent``: see ``build_request``."""
-        request: Any
         if idempotent or self._builds or content is not None or "files" in options:
             request = self.build_request(method, url, idempotent=idempotent, content=content, **options)
         else:
             request = super(_Client, self).build_request(method, url, **options)  # type: ignore[misc]
+        if auth is _unset and follow_redirects is _unset:
+            return await self.send(request)
         return await self.send(
             request,
             auth=self._unset if auth is _unset else auth,
             follow_redirects=self._unset if follow_redirects is _unset else follow_redirects,
         )
+
+    if not TYPE_CHECKING:  # the library's own types are the better ones
+
+        async def get(self, url: Any, **options: Any) -> R:
+            """Without what nobody has given: handing a dozen defaults down twice costs more than the retries do."""
+            return await self.request("GET", url, **options)
 
     async def post(self, url: Any, *, idempotent: bool | str = False, **options: Any) -> R:
         return await self.request("POST", url, idempotent=idempotent, **options)
@@ -195,12 +207,12 @@ class AsyncClient(_Client[Q, R, T]):
         """The deadline is one for all hops of a redirect; a body that is not streamed belongs to the call."""
         if not stream:
             request.extensions[whole_key] = True  # type: ignore[attr-defined]
+        response: R
+        if auth is _unset and follow_redirects is _unset and self._is_one_request():
+            response = await super().send(request, stream=stream)  # type: ignore[misc]
+            return response
         auth = self._unset if auth is _unset else auth
         follow_redirects = self._unset if follow_redirects is _unset else follow_redirects
-        response: R
-        if self._is_one_request(auth, follow_redirects):
-            response = await super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)  # type: ignore[misc]
-            return response
         token = scope.set(within(self.policy.call_s))
         try:
             response = await super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)  # type: ignore[misc]
