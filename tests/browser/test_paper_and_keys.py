@@ -97,6 +97,18 @@ def test_what_has_the_focus_is_seen(still: Served, open_page: Open) -> None:
         assert seen == ""
 
 
+@pytest.mark.parametrize("width", [390, 1366])
+def test_no_dialog_is_cut(still: Served, open_page: Open, width: int) -> None:
+    page = open_page(f"{still.url}/faults", width=width)
+    for key in ("?", "Control+k"):
+        page.keyboard.press(key)
+        box = page.get_by_role("dialog")
+        expect(box).to_be_visible()
+        assert box.evaluate("e => e.scrollWidth <= e.clientWidth")
+        page.keyboard.press("Escape")
+        expect(box).to_have_count(0)
+
+
 # ---- pages that are fuller than most -------------------------------------------------------------
 
 
