@@ -269,6 +269,4 @@ def by_class(module: str, name: str) -> Iterator[tuple[str, Rule]]:
 def by_text(text: str, spoken: Iterable[str]) -> Iterator[tuple[str, Rule]]:
     """The needles of the products that the exception has to do with, then those of any."""
     for product in (*spoken, ""):
-        for needle, rule in _texts.get(product, ()):
-            if needle in text:
-                yield needle, rule
+        yield from [entry for entry in _texts.get(product, ()) if entry[0] in text]

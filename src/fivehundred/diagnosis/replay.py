@@ -43,9 +43,8 @@ def pytest(event: Event) -> list[str]:
     body = _body(request)
     if body:
         arguments.append(f"content={body!r}")
-    name = (
-        re.sub(r"\W+", "_", f"{_method(request)}_{request.url.rpartition('/')[2]}".lower()).strip("_")[:60] or "request"
-    )
+    path = "_".join(word for word in re.findall(r"[A-Za-z][A-Za-z0-9-]*", split.partition("?")[0]))
+    name = re.sub(r"\W+", "_", f"{_method(request)}_{path}".lower()).strip("_")[:60] or "request"
     return [
         f"def test_{name}_does_not_fail(client):",
         f"    answer = client.request({', '.join(arguments)})",

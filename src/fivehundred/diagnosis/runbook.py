@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from fivehundred import limits
 from fivehundred.diagnosis import replay, statements, taint
-from fivehundred.diagnosis.frames import where
+from fivehundred.diagnosis.frames import place, where
 from fivehundred.diagnosis.model import Diagnosis, Step
 from fivehundred.diagnosis.seen.resources import cpu_measured, full_share, number
 from fivehundred.diagnosis.told.peers import named, said
@@ -125,6 +125,7 @@ def _database(case: Case, diagnosis: Diagnosis) -> Step:
         )
     )
     if concerned:
+        lines = lines or _facts(diagnosis, "errno", "class", "message")[:2]
         return Step(
             "database",
             "found",
@@ -152,16 +153,21 @@ def _pools(case: Case) -> list[str]:
     return [f"pool {p.get('name')}: {p.get('checked_out')} of {p.get('size')} in use" for p in found]
 
 
-_sessions: Final = (
-    "SELECT pid, state, application_name, now() - xact_start, left(query, 80) FROM pg_stat_activity "
-    "ORDER BY 4 DESC NULLS LAST"
-)
+# What shows who holds the connections or the time, by product.
+_sessions: Final = {
+    "postgresql": (
+        "SELECT pid, state, application_name, now() - xact_start, left(query, 80) FROM pg_stat_activity "
+        "ORDER BY 4 DESC NULLS LAST"
+    ),
+    "mysql": "SHOW FULL PROCESSLIST",
+    "redis": "redis-cli CLIENT LIST, and INFO memory",
+    "mongodb": "db.currentOp({active: true})",
+}
 
 
 def _database_next(case: Case, diagnosis: Diagnosis) -> str:
-    if "postgresql" in case.products and diagnosis.cause == "overload":
-        return _sessions
-    return diagnosis.advice
+    asked = next((_sessions[product] for product in case.products if product in _sessions), "")
+    return asked if asked and diagnosis.cause == "overload" else diagnosis.advice
 
 
 # ---- 4 resources ---------------------------------------------------------------------------------
@@ -245,7 +251,9 @@ def _security(case: Case, diagnosis: Diagnosis) -> Step:
         return Step(
             "security", "found", "The failing operation is one that must not see foreign input.", (), diagnosis.advice
         )
-    hints = []
+    hints = _built(case)
+    if hints:
+        return Step("security", "found", _injectable, _cut(hints), "pass the values as parameters")
     for one in case.inputs:
         if one.where in ("query", "body"):
             signs = next((words for pattern, words in _signs if pattern.search(one.value[:1_000])), "")
@@ -260,6 +268,18 @@ def _security(case: Case, diagnosis: Diagnosis) -> Step:
             "watch the sender",
         )
     return Step("security", "normal", "No value of the request stands in the failing operation.")
+
+
+_injectable: Final = "No attack, but values are put into the text of a statement: with foreign ones it is injectable."
+
+
+def _built(case: Case) -> list[str]:
+    """Lines that build a statement out of values, whatever this failure came from."""
+    for frame, inserted in statements.built(case):
+        names = [name for name in inserted if not name.isupper()]  # a constant, such as a table's name
+        if names:
+            return [f"{place(frame)} puts {', '.join(names)[:100]} into the statement"]
+    return []
 
 
 # ---- 6 retry -------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ def context(case: Case) -> Facts:
         text = f"{len(history.routes)} routes fail in this way"
         yield Fact("history", "routes", str(len(history.routes)), "weak", "history.routes", text)
     if history.others_now:
-        text = f"{len(history.others_now)} other faults happened in the same minutes"
+        others = len(history.others_now)
+        text = f"{others} other fault{'' if others == 1 else 's'} happened in the same minutes"
         yield Fact("history", "others", str(len(history.others_now)), "weak", "history.others_now", text)
 
 
