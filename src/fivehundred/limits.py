@@ -58,6 +58,7 @@ texts_met_bytes: Final = 64 * KIB  # one for each text that was met once, by its
 text_overhead_chars: Final = 100  # what a text costs beside its characters
 text_remembered_chars_max: Final = 1_000  # longer ones are searched each time
 names_remembered_max: Final = 5_000  # names of which it is known whether they are secret
+scrub_looks_inside_max: Final = 50  # values of one text that are searched for a further name: each look may be long
 scrub_chars_max: Final = 32 * KIB  # of one text: what is longer is cut rather than left unsearched
 full_events_per_fault: Final = 50  # with locals and source, per fault and window; the ones after are slim
 fault_window_s: Final = 10

@@ -198,9 +198,10 @@ _parts: Final = (
     "password", "passwd", "passwort", "passphrase", "passcode", "secret", "credential", "apikey", "accesskey",
     "privatekey", "secretkey", "signingkey", "encryptionkey", "sessionkey", "masterkey", "hmackey", "authkey",
     "accesstoken", "refreshtoken", "idtoken", "authtoken", "bearer", "csrf", "xsrf", "authorization", "cookie",
-    "sessionid", "connectionstring", "creditcard", "cardnumber", "securitycode", "ssn", "dsn", "databaseurl",
+    "sessionid", "sessid", "connectionstring", "creditcard", "cardnumber", "securitycode", "ssn", "dsn", "databaseurl",
     "dburl", "redisurl", "brokerurl", "amqpurl", "mongourl", "mongodburi", "databaseuri", "sshkey", "serviceaccount",
-    "onetimecode", "otpcode", "totp", "webhookurl", "kennwort", "motdepasse", "contrasena", "senha",
+    "onetimecode", "otpcode", "totp", "webhookurl", "passportn", "socialsecurity", "nationalid",
+    "driverslicense", "kennwort", "motdepasse", "contrasena", "senha",
 )  # fmt: skip
 # As a whole word of the name: "token", "user_token", "x-auth" - but not "tokenizer" or "author".
 _words: Final = frozenset(
@@ -358,12 +359,14 @@ _many_digits = _Lazy(r"\d(?:[ -]*\d){12}")
 _hints: Final = (
     "eyJ", "://", "-----BEGIN", "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "github_pat_", "sk_", "pk_", "rk_", "sk-", "gh",
     "glpat-", "xox", "SG.",
-    "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "hooks.slack.com",
+    "npm_", "pypi-", "hv", "dop_v1_", "whsec_", "EAA", "ya29.", "shpat_", "hooks.slack.com", "xapp-", "dckr_pat_",
+    "hf_", "dapi", "SK", "1//0", ":AA", "sig=", "</", "--", "-u ",
 )  # fmt: skip
 hints_with_digits: Final = tuple(hint for hint in _hints if any(c.isdigit() for c in hint))
 _lower_hints: Final = (
-    "bearer", "basic ", "digest ", "pass", "pwd", "secret", "token", "api", "auth", "cookie", "session", "credential",
-    "key", "cvv", "cvc", "ssn", "iban", "pin",
+    "bearer", "basic ", "digest ", "pass", "pwd", "secret", "token", "api", "auth", "cookie", "sess", "credential",
+    "key", "cvv", "cvc", "ssn", "iban", "pin", "otp", "signature", "salt", "mfa", "nonce", "creds", "social",
+    "national", "license",
 )  # fmt: skip
 _hint = _Lazy("|".join(map(re.escape, _hints)))
 _lower_hint = _Lazy("|".join(map(re.escape, _lower_hints)))
@@ -378,7 +381,23 @@ def _shapes(text: str) -> str:
         text = _scheme.sub(rf"\1 {mark}", text)
     if _many_digits.search(text):
         text = _card.sub(lambda m: mark if _is_card(m[0]) else m[0], text)
+        text = _iban.sub(lambda m: mark if _is_iban(m[0]) else m[0], text)
+    if "</" in text:
+        text = _element.sub(_hide_named, text)
+    if "-" in text:
+        text = _option.sub(_hide_named, text)
+        text = _user_option.sub(rf"\1{mark}", text)
     return text
+
+
+# <password>value</password>, --password value, curl -u user:value
+_element = _Lazy(r"(<(?P<name>[\w:.-]{1,60})>)(?P<value>[^<>]{1,500})(?=</)")
+_option = _Lazy(r"((?<![\w-])--(?P<name>[A-Za-z][\w-]{1,60})[ ])(?P<value>(?!-)[^\s'\"]+)")
+_user_option = _Lazy(r"((?<![\w-])(?:-u|--user)[ =][^\s:'\"]{1,60}:)[^\s'\"]+")
+
+
+def _hide_named(found: re.Match[str]) -> str:
+    return f"{found[1]}{mark}" if is_secret_name(found["name"]) else found[0]
 
 
 _run = _Lazy(r"[^\s'\"<>]++")
@@ -406,7 +425,7 @@ def _lone_user(found: re.Match[str]) -> str:
 
 _scheme_name = _Lazy("bearer|basic|token|apikey|negotiate|digest")
 _scheme = _Lazy(
-    r"\b(Bearer|Basic|Token|ApiKey|Negotiate|Digest)\s+(?=\S{6})(?:\w+=\"[^\r\n]+|[A-Za-z0-9+/=._~\-]+)", re.I
+    r"\b(Bearer|Basic|Token|ApiKey|Negotiate|Digest)\s+(?=\S{6})(?:\w+=\\*\"[^\r\n]+|[A-Za-z0-9+/=._~\-]+)", re.I
 )
 _token = _Lazy(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
@@ -416,17 +435,22 @@ _token = _Lazy(
     r"|\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}|\bwhsec_[A-Za-z0-9]{8,}"  # Stripe
     r"|\bsk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic
     r"|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}|\bglpat-[A-Za-z0-9_-]{12,}"
-    r"|\bxox[abeoprs]-[A-Za-z0-9-]{8,}|hooks\.slack\.com/services/[A-Za-z0-9/]+"
+    r"|\bxox[abeoprs]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}|hooks\.slack\.com/services/[A-Za-z0-9/]+"
     r"|\bSG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|\bkey-[0-9a-f]{32}\b"  # SendGrid, Mailgun
     r"|\bnpm_[A-Za-z0-9]{20,}|\bpypi-[A-Za-z0-9_-]{20,}|\bdop_v1_[a-f0-9]{20,}|\bhv[sb]\.[A-Za-z0-9_-]{20,}"
     r"|\bEAA[A-Za-z0-9]{30,}|\bshpat_[a-fA-F0-9]{20,}"
-    r"|(?<=AccountKey=)[A-Za-z0-9+/=]{20,}",  # Azure storage
+    r"|(?<=AccountKey=)[A-Za-z0-9+/=]{20,}|(?<=[?&]sig=)[A-Za-z0-9%+/=]{20,}"  # Azure storage
+    r"|\b1//0[A-Za-z0-9_-]{20,}|\bSK[0-9a-f]{32}\b|\bdapi[0-9a-f]{32}"  # Google's refresh tokens, Twilio, Databricks
+    r"|\bdckr_pat_[A-Za-z0-9_-]{16,}|\bhf_[A-Za-z0-9]{20,}|(?<=/bot)\d{8,10}:AA[A-Za-z0-9_-]{20,}"  # ..., Telegram
+    r"|\b\d{8,10}:AA[A-Za-z0-9_-]{30,}|discord(?:app)?\.com/api/webhooks/\d+/[\w-]+",
     re.DOTALL,
 )
 _token_start = _Lazy(
     r"eyJ|-----BEGIN|AKIA|ASIA|ABIA|ACCA|AIza|ya29\.|[srp]k_|whsec_|\bsk-|gh[pousr]_|github_pat_|glpat-|xox|hooks\.slack"
-    r"|SG\.|\bkey-|npm_|pypi-|dop_v1_|hv[sb]\.|EAA|shpat_|AccountKey="
+    r"|SG\.|\bkey-|npm_|pypi-|dop_v1_|hv[sb]\.|EAA|shpat_|AccountKey=|xapp-|sig=|1//0|\bSK[0-9a-f]|\bdapi|dckr_pat_|hf_"
+    r"|:AA|/api/webhooks/"
 )
+_iban = _Lazy(r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b")
 _card = _Lazy(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 
 
@@ -439,13 +463,19 @@ def _is_card(text: str) -> bool:
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
+def _is_iban(text: str) -> bool:
+    """The checksum of ISO 7064: what only looks like one is told."""
+    moved = text[4:] + text[:4]
+    return int("".join(str(int(c, 36)) for c in moved)) % 97 == 1
+
+
 # name=value, "name": "value", name => value, name: value - in messages, reprs, DSNs, JSON inside of texts
 # The name is possessive ("++") and begins where its word begins: no part of it could match where the whole does not,
 # and trying them all made this the dearest expression of a digest.
 _assignment = _Lazy(
-    r"""(?P<quote>\\?["']|)(?<![A-Za-z_])(?P<name>[A-Za-z_][\w.\-]++)(?P=quote)
+    r"""(?P<quote>\\{0,7}["']|)(?<![A-Za-z_])(?P<name>[A-Za-z_][\w.\-]++)(?P=quote)
         (?P<between>\s{0,3}(?:=>|==|=|:)\s{0,3}|,\s(?=b?["']))
-        (?P<value>(?:b|r|u)?(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|\\?'(?:[^'\\]|\\(?!').)*\\?')|[^\s,;&"'<>(){}\[\]]+)""",
+        (?P<value>\\{2,7}["'][^"'\\]{0,500}\\{2,7}["']|(?:b|r|u)?(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|\\?'(?:[^'\\]|\\(?!').)*\\?')|(?![\w.\-]+:\s)[^\s,;&"'<>(){}\[\]]+)""",
     re.VERBOSE,
 )
 
@@ -454,19 +484,33 @@ name_chars_max: Final = 61  # of a name before a value: the end of what is glued
 
 
 def _assigned(text: str) -> str:
-    return _assignment.sub(_hide_assigned, text)
+    """Behind a name that is no secret its value may hold another: ``error: password=...``, ``'lost', 'token=...'``."""
+    parts: list[str] = []
+    at = done = looks = 0
+    while (found := _assignment.search(text, at)) is not None:
+        hidden = _hide_assigned(found)
+        if hidden is not None:
+            parts += text[done : found.start()], hidden
+            at = done = found.end()
+        elif looks < limits.scrub_looks_inside_max:
+            looks += 1
+            at = found.start("value")
+        else:
+            at = found.end()
+    return "".join((*parts, text[done:])) if parts else text
 
 
-def _hide_assigned(found: re.Match[str]) -> str:
+def _hide_assigned(found: re.Match[str]) -> str | None:
+    """What stands there instead; None when it is no secret."""
     value, between = found["value"], found["between"]
     tells_nothing = value.strip("\\\"'") in _telling_nothing or value.startswith(mark[:5])
     if tells_nothing or not is_secret_name(found["name"][-name_chars_max:]):
-        return found[0]
+        return None
     prose = between.strip() == ":" and not found["quote"] and value[:1] not in "\"'"
     if prose and not _strong_name(found["name"]) and not any(c.isdigit() for c in value):
-        return found[0]  # "unexpected token: end of file" is a sentence, "token: 8f3a9c" is not
+        return None  # "unexpected token: end of file" is a sentence, "token: 8f3a9c" is not
     if between.startswith(",") and not found["quote"]:
-        return found[0]  # a list of words; a pair of quoted ones is a header
+        return None  # a list of words; a pair of quoted ones is a header
     return f"{found['quote']}{found['name']}{found['quote']}{between}{_requoted(value)}"
 
 

@@ -212,7 +212,7 @@ class Renderer:
 
     def key(self, key: object) -> str:
         if type(key) is str:
-            return clean(key[:100])
+            return scrub.scrub_text(clean(key[:100]))
         rendered = self.value(key, limits.value_depth_max)
         return rendered if isinstance(rendered, str) else str(rendered)
 
@@ -303,7 +303,7 @@ def _bytes(r: Renderer, value: Any, depth: int) -> Json:
     size = len(value) if type(value) is not memoryview else value.nbytes
     if type(value) is memoryview:
         return f"<memory at {size} bytes>"
-    head = bytes.__repr__(bytes(value[: limits.value_chars_max // 2]))
+    head = scrub.scrub_text(bytes.__repr__(bytes(value[: limits.value_chars_max // 2])))
     if size > limits.value_chars_max // 2:
         r.count("text")
         head += f"… ({size} bytes)"
