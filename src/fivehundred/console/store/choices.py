@@ -235,7 +235,7 @@ class Choices:
             self._db.execute("UPDATE choice SET undone_at = ?, undone_by = ? WHERE id = ?", (now, by, choice))
             for fault in (found.fault, found.other):
                 if fault is not None:
-                    self._say(fault, f"{found.kind} {choice} was taken back", by, now)
+                    self._say(fault, f"took {found.kind} {choice} back", by, now)
             self._db.changed()
         return self.choice(choice)
 
