@@ -41,11 +41,11 @@ def _owner_of_str(kind: type) -> type | None:
 
 
 def _is_builtin(kind: type) -> bool:
-    return any(kind is known for known in _builtin_strs)
+    return id(kind) in _builtin_strs  # by its id: a metaclass of the application may have an __eq__ of its own
 
 
-_builtin_strs: Final = tuple(
-    kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException)
+_builtin_strs: Final = frozenset(
+    id(kind) for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException)
 )
 
 

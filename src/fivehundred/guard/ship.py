@@ -69,7 +69,8 @@ class Shipper:
             if self._spool is None:
                 self._spool = open_spool(self.folder)
             spool = self._spool
-        self._idle.clear()
+        if self._idle.is_set():  # asking takes no lock
+            self._idle.clear()
         stored = spool.append(data) or self._append_to_memory(spool, data)
         if not stored:
             self.drop("cache_overflow")
