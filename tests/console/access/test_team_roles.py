@@ -182,6 +182,13 @@ def test_what_somebody_may_not_do_is_not_offered(teams: Teams) -> None:
     assert ours in page
 
 
+def test_the_account_says_what_one_may_in_each_project(teams: Teams) -> None:
+    for who, words in (("viewer-admin", "read, act and manage"), ("member-viewer", "<span>read</span>")):
+        page = teams.visitor(who).get("/account")[1]
+        assert words in page.partition('id="projects"')[2]
+    assert 'id="projects"' not in teams.visitor("owner").get("/account")[1]
+
+
 def test_an_admin_of_a_team_takes_an_objective_back_and_nobody_below_does(teams: Teams) -> None:
     made = teams.call("owner", "POST", "/api/v1/objectives", {"project": "2", "share": 0.95})[1]["id"]
     assert teams.call("viewer-admin", "DELETE", f"/api/v1/objectives/{made}")[0] == 404
