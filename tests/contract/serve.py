@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -96,7 +97,9 @@ def _tornado(module: str, attribute: str, descriptor: int) -> None:
         listening = socket.socket(fileno=descriptor)
         listening.setblocking(False)
         HTTPServer(_load(module, attribute)).add_socket(listening)
-        await asyncio.Event().wait()
+        ends = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ends.set)
+        await ends.wait()
 
     asyncio.run(main())
 

@@ -40,9 +40,13 @@ def install(guard: Guard, app: web.Application) -> web.Application:
     async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
         flight = guard.begin(request.method, request.path)
         flight.parts = lambda: _parts(request)
+        status = 500
         try:
             response = await _answered(guard, request, handler)
+            status = response.status
         finally:
+            begun = request.get(_begun_key)
+            guard.rates.answered(_route(request), request.method, begun.status if begun is not None else status)
             flight.end()
         if isinstance(response, web.HTTPException):
             raise response  # it is sent; aiohttp wants these raised
@@ -168,8 +172,12 @@ async def _closed(
     return socket
 
 
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else ""
+
+
 def _parts(request: web.Request) -> RequestParts:
-    route = request.match_info.route.resource
     return RequestParts(
         method=request.method,
         scheme=request.scheme,
@@ -178,7 +186,7 @@ def _parts(request: web.Request) -> RequestParts:
         query=request.query_string,
         headers=[(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.raw_headers],
         protocol=f"{request.version.major}.{request.version.minor}",
-        route=route.canonical if route is not None else "",
+        route=_route(request),
         peer=request.remote or "",
         body=(request._read_bytes or b""),
     )

@@ -70,36 +70,49 @@ class Guard:
         flight.parts = partial(_parts, request)
         if self.is_async:
             return self._async(request, flight)
-        response: Any = None
+        response = answer = None
         try:
             if self.core.deadline:
                 deadline.check_environ(request.META)
             response = self.get_response(request)
             if _streams(response):
                 self._held_sync(request, response)
-            return self._checked(request, response)
+            answer = self._checked(request, response)
+            return answer
         except BaseException as exc:
             if _cancelled_outside(exc):
                 raise
-            return self._failed(request, exc)
+            answer = self._failed(request, exc)
+            return answer
         finally:
-            _over(flight, response)
+            self._over(flight, request, response, answer)
 
     async def _async(self, request: HttpRequest, flight: Flight) -> HttpResponseBase:
-        response: Any = None
+        response = answer = None
         try:
             if self.core.deadline:
                 deadline.check_environ(request.META)
             response = await self.get_response(request)
             if _streams(response):
                 await self._held_async(request, response)
-            return self._checked(request, response)
+            answer = self._checked(request, response)
+            return answer
         except BaseException as exc:
             if cancelled(exc):
                 raise
-            return self._failed(request, exc)
+            answer = self._failed(request, exc)
+            return answer
         finally:
-            _over(flight, response)
+            self._over(flight, request, response, answer)
+
+    def _over(self, flight: Flight, request: HttpRequest, response: Any, answer: Any) -> None:
+        """Counts it. A request is over with its response: with the last chunk, where that is a stream."""
+        route = getattr(request.resolver_match, "route", "") or ""
+        self.core.rates.answered(route, request.method or "", answer.status_code if answer is not None else 500)
+        if response is not None and _streams(response):
+            weakref.finalize(response, flight.end).atexit = False
+        else:
+            flight.end()
 
     # ---- a response ------------------------------------------------------------------------------
 
@@ -233,14 +246,6 @@ def _headers(response: HttpResponseBase) -> Headers:
     """As ``items()`` gives them, which asks for each by its name."""
     stored = getattr(response.headers, "_store", None)
     return list(stored.values()) if type(stored) is dict else list(response.items())
-
-
-def _over(flight: Flight, response: Any) -> None:
-    """A request is over with its response: with the last chunk, where that is a stream."""
-    if response is not None and _streams(response):
-        weakref.finalize(response, flight.end).atexit = False
-    else:
-        flight.end()
 
 
 def _is_djangos(receiver: Any) -> bool:

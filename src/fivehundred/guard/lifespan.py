@@ -1,4 +1,5 @@
 """A start-up or shut-down of an ASGI application that fails: reported and logged once, with what the server is told.
+At the end of a shut-down what was not delivered yet gets a last chance.
 
 Frameworks hand the server their whole traceback as the message of ``lifespan.startup.failed``; the Guard's record has
 it already, so the server gets the reference instead. What fails before it has asked for the start-up knows no lifespan
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fivehundred import limits
 from fivehundred.guard import duplicates
 from fivehundred.guard.exchange import AsgiApp, Message, Receive, Scope, Send, cancelled
 from fivehundred.guard.outgoing import ends_process, handled_now
@@ -32,6 +34,10 @@ async def run(guard: Guard, app: AsgiApp, scope: Scope, receive: Receive, send: 
         if exc is not None:
             when = "start-up" if kind == "lifespan.startup.failed" else "shut-down"
             message = {**message, "message": f"The {when} failed (reference {_reported(guard, exc)})"}
+        if kind == "lifespan.shutdown.complete":  # some servers end by the signal itself, and no exit handler runs
+            guard.rates.stop()
+            guard.flush(limits.ship_exit_s)
+            guard.rates.wait(limits.rates_exit_s)
         await send(message)
 
     try:

@@ -7,6 +7,7 @@ those of a process that is killed, and of minutes in which the Console is away, 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import threading
@@ -52,13 +53,24 @@ class Rates:
         except KeyError:
             self._new(route, method, digit)
 
+    def answered(self, route: str, method: str, status: int) -> None:
+        """The same, for integrations that know the status as a number."""
+        self.count(route, method, _digits.get(status) or str(status)[:1])
+
     def close(self) -> None:
         """Sends what is left."""
-        thread, self._closed = self._thread, True
-        self._wake.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(limits.rates_exit_s)
+        self.stop()
+        self.wait(limits.rates_exit_s)
         _all.discard(self)
+
+    def stop(self) -> None:
+        self._closed = True
+        self._wake.set()
+
+    def wait(self, timeout_s: float) -> None:
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, timeout_s))
 
     def after_fork(self) -> None:
         """In the child: the parent sends what it counted."""
@@ -107,6 +119,9 @@ class Rates:
         collector.close()
 
 
+_digits: Final = {200: "2", 201: "2", 204: "2", 304: "3", 404: "4", 500: "5"}
+
+
 class _Collector(Collector):
     answered = False
     is_ours = False
@@ -124,6 +139,16 @@ _all: weakref.WeakSet[Rates] = weakref.WeakSet()
 def _after_fork() -> None:
     for rates in list(_all):
         rates.after_fork()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """A process that ends as it should sends its last minute; all of them together wait no longer than one would."""
+    until = time.monotonic() + limits.rates_exit_s
+    for rates in list(_all):
+        rates.stop()
+    for rates in list(_all):
+        rates.wait(until - time.monotonic())
 
 
 if hasattr(os, "register_at_fork"):

@@ -193,6 +193,13 @@ def _noted(middleware: Any) -> Any:
 
 def _leaves(guard: Guard, request: Request, response: HTTPResponse) -> None:
     """A response of the application on its way out."""
+    _checked(guard, request, response)
+    if not hasattr(request.ctx, "fivehundred_counted"):
+        request.ctx.fivehundred_counted = True
+        guard.rates.answered(_route(request), request.method, response.status)
+
+
+def _checked(guard: Guard, request: Request, response: HTTPResponse) -> None:
     failed = getattr(request.ctx, "fivehundred_out", None)
     if failed is not None and response.status < 500:
         raise failed
@@ -249,8 +256,11 @@ async def _late(guard: Guard, request: Request, exc: BaseException) -> None:
         transport.close()
 
 
+def _route(request: Request) -> str:
+    return f"/{request.route.path}" if request.route is not None else ""
+
+
 def _parts(request: Request) -> RequestParts:
-    route = request.route
     return RequestParts(
         method=request.method,
         scheme=request.scheme,
@@ -259,7 +269,7 @@ def _parts(request: Request) -> RequestParts:
         query=request.query_string,
         headers=list(request.headers.items()),
         protocol=request.version,
-        route=f"/{route.path}" if route is not None else "",
+        route=_route(request),
         peer=request.ip,
         body=bytes(request.body or b"")[: limits.request_body_bytes_max],
     )

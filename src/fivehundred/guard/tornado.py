@@ -63,6 +63,7 @@ class Guarded(RequestHandler):
                 raise
             self._handle_request_exception(exc)  # sys.exit() and the like, which would end the event loop
         finally:
+            self._guard.rates.answered(self._route, self.request.method or "", self.get_status())
             flight.end()
 
     def _handle_request_exception(self, e: BaseException) -> None:
