@@ -83,9 +83,9 @@ def _operation(method: str, path: str, found: dict[str, Any], schemas: dict[str,
     body: tuple[Field, ...] = ()
     if "requestBody" in found:
         body = _fields(schemas[_name(found["requestBody"]["content"]["application/json"]["schema"])])
-    answer = found["responses"]["200"]["content"]["application/json"]["schema"]
+    (answer,) = found["responses"]["200"]["content"].values()
     need = needed(method, f"/api/v1{path}".replace("{", "").replace("}", ""))
-    return Operation(method, path, found["summary"], need, parameters, body, _name(answer))
+    return Operation(method, path, found["summary"], need, parameters, body, _name(answer["schema"]))
 
 
 def _fields(schema: dict[str, Any]) -> tuple[Field, ...]:

@@ -24,7 +24,7 @@ from fivehundred.console.api import (
     shapes,
     triage,
 )
-from fivehundred.console.api.operations import gets, in_path, in_query, sends
+from fivehundred.console.api.operations import gets, in_path, in_query, sends, shows
 from fivehundred.console.web import search
 
 Schema = schema.Schema
@@ -111,6 +111,8 @@ def _paths() -> dict[str, Any]:
         **project_rules.paths(),
         **events.paths(),
         "/openapi.json": {"get": gets("this document", None)},
+        "/docs": {"get": shows("this document as a page")},
+        "/docs/shapes": {"get": shows("what answers hold, as a page")},
         "/faults": {
             "get": gets("faults that match a search", "FaultList", line, order, cursor, limit),
             "patch": sends("change the state of many faults", "ManyStates", "Changed"),

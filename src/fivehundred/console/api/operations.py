@@ -13,6 +13,12 @@ def gets(summary: str, answer: str | None, *parameters: Schema) -> Schema:
     return found
 
 
+def shows(summary: str) -> Schema:
+    """A page for people, not a JSON object."""
+    page = {"description": "as asked", "content": {"text/html": {"schema": {"type": "string"}}}}
+    return {"summary": summary, "parameters": [], "responses": {"200": page}}
+
+
 def removes(summary: str, *parameters: Schema) -> Schema:
     return {"summary": summary, "parameters": list(parameters), "responses": _responses("Changed")}
 
