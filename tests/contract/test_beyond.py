@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.contract.apps import failures
-from tests.contract.conftest import Pair, running
+from tests.contract.conftest import Pair, complete, running
 from tests.contract.contract_points import Spec, pairs
 from tests.contract.wire import Reply, request
 
@@ -98,3 +98,23 @@ def test_a_failed_answer_in_the_applications_own_words_keeps_them(pair: Pair, ba
 def _settled(reply: Reply) -> tuple[bytes, bool]:
     """All bytes of it, but for what the time alone changes."""
     return re.sub(rb"(?mi)^(date|last-modified):[^\r]*\r\n", b"", reply.raw), reply.whole
+
+
+# ---- work for a caller that has gone ----------------------------------------------------------------------
+
+punctual = ("aiohttp", "sanic", "tornado", "flask+gunicorn", "fastapi+uvicorn", "django+gunicorn")
+
+
+@pytest.fixture(scope="module", params=punctual)
+def punctual_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder = tmp_path_factory.mktemp("punctual")
+    with running(by_name[request.param], folder, CONTRACT_OPTIONS=json.dumps({"deadline": True})) as found:
+        yield found
+
+
+def test_work_whose_caller_stopped_waiting_is_not_begun(punctual_pair: Pair) -> None:
+    reply = punctual_pair.get("/ok", {"Fivehundred-Deadline": "0"})
+    assert complete(reply, 504)
+    assert reply.reference
+    assert punctual_pair.get("/ok", {"Fivehundred-Deadline": "60000"}).status == 200
+    assert punctual_pair.get("/ok", {"Fivehundred-Deadline": "no number"}).status == 200

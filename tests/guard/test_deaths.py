@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,11 @@ def slow(): time.sleep(30)
 def exits(): os._exit(9)
 def killed(): os.kill(os.getpid(), signal.SIGKILL)
 def crashes(): ctypes.string_at(0)
-routes = {"/slow": slow, "/exits": exits, "/killed": killed, "/crashes": crashes}
+def eats():
+    kept = []
+    while True:
+        kept.append(b"x" * 10_000_000)
+routes = {"/slow": slow, "/exits": exits, "/killed": killed, "/crashes": crashes, "/eats": eats}
 
 def plain(environ, start_response):
     route = "/" + environ["PATH_INFO"].split("/")[1]
@@ -62,6 +68,43 @@ def test_a_worker_that_dies_in_a_request_is_reported_by_the_next(
     assert event.release == "7.1"
     if kind == "ProcessCrashed":
         assert "crashes" in [frame.function for frame in event.exceptions[0].frames]
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A control group with 400 MB of memory, where this machine lets us make one."""
+    memory = Path("/sys/fs/cgroup/memory") if Path("/sys/fs/cgroup/memory").is_dir() else Path("/sys/fs/cgroup")
+    group = memory / f"fivehundred-{os.getpid()}"
+    limit = group / ("memory.limit_in_bytes" if memory.name == "memory" else "memory.max")
+    try:
+        group.mkdir()
+        limit.write_text("400000000")
+    except OSError:
+        group.rmdir() if group.is_dir() else None
+        pytest.skip("n/a: this machine lets nobody make a control group with a limit of memory")
+    yield group
+    until = time.monotonic() + 10
+    while group.is_dir() and time.monotonic() < until:
+        try:
+            group.rmdir()
+        except OSError:  # its last process is still ending
+            time.sleep(0.05)
+
+
+def test_a_worker_that_the_kernel_kills_for_its_memory_is_told_apart(
+    small_group: Path, start: Starter, collector: Sink, tmp_path: Path
+) -> None:
+    joins = "import os\nopen(os.environ['GROUP'] + '/cgroup.procs', 'w').write(str(os.getpid()))\n"
+    (tmp_path / "conf.py").write_text(joins)
+    server = start(_app, *_gunicorn, "-c", "conf.py", env={"GROUP": str(small_group)})
+    server.wait_until_up()
+    assert server.get("/eats/17", 60) == 0
+    server.get("/fine")
+    assert collector.wait(1, 20), server.log.read_text()
+    event = collector.events[0]
+    assert event.exceptions[0].type == "ProcessKilled", event.exceptions[0].value
+    assert "oom-kill counter" in event.exceptions[0].value
+    assert event.transaction == "GET /eats/{id}"
 
 
 def test_a_worker_that_gunicorn_ends_for_its_time_out_is_reported_with_the_line_it_stood_in(

@@ -50,13 +50,14 @@ class Guarded(RequestHandler):
     _ended = False  # the last chunk of a stream of events ended one, so another may follow
     _failure: BaseException | None = None  # what a ``write_error`` of the application's own is about
 
-    async def _execute(self, *args: Any, **kwargs: Any) -> None:
+    async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
+        self._transforms = transforms  # as Tornado's own does first: without them no answer can leave
         flight = self._guard.begin(self.request.method or "", self.request.path)
         flight.parts = self._parts
         try:
             if self._guard.deadline:
                 deadline.check_headers(self.request.headers.get)
-            await super()._execute(*args, **kwargs)
+            await super()._execute(transforms, *args, **kwargs)
         except BaseException as exc:
             if ends_process(exc) or cancelled(exc):
                 self._guard.ended(exc, self._parts())
