@@ -28,9 +28,11 @@ class Past:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._known: dict[tuple[str, str], _Known] = {}
+        self._newest: dict[str, str] = {}  # project -> its newest release
 
     def forget(self) -> None:
         self._known.clear()
+        self._newest.clear()
 
     def wants(self, project: str, key: str, received_at: float, *, pressed: bool = False) -> bool:
         """Counts the event as one more of its key; whether the sampling will keep its payload."""
@@ -63,30 +65,41 @@ class Past:
         if fault is None:
             others = self._others(project, -1, at)
             return History(newest_release=newest_release, all_hosts=all_hosts, others_now=others)
+        seen_with = self._values(fault)
         events, first_seen = self._db.rows("SELECT events, first_seen FROM fault WHERE id = ?", (fault,))[0]
         return History(
             events=events,
             first_seen=first_seen,
-            releases=self._values(fault, "release"),
-            hosts=self._values(fault, "host"),
-            routes=self._values(fault, "route"),
+            releases=seen_with["release"],
+            hosts=seen_with["host"],
+            routes=seen_with["route"],
             others_now=self._others(project, fault, at),
             newest_release=newest_release,
             all_hosts=all_hosts,
         )
 
     def _newest_release(self, project: str) -> str:
-        sql = "SELECT value FROM project_value WHERE project = ? AND name = 'release' ORDER BY first_seen DESC LIMIT 1"
-        found = self._db.rows(sql, (project,))
-        return found[0][0] if found else ""
+        known = self._newest.get(project)
+        if known is None:
+            found = self._db.rows(_NEWEST_RELEASE, (project,))
+            known = self._newest[project] = found[0][0] if found else ""
+        return known
 
     def _hosts(self, project: str, at: float) -> int:
         sql = "SELECT count(*) FROM project_value WHERE project = ? AND name = 'host' AND last_seen > ?"
         return self._db.number(sql, (project, at - day_s)) or 0
 
-    def _values(self, fault: int, name: str) -> tuple[str, ...]:
-        sql = "SELECT value FROM fault_value WHERE fault = ? AND name = ? ORDER BY first_seen LIMIT ?"
-        return tuple(row[0] for row in self._db.rows(sql, (fault, name, values_max)))
+    def _values(self, fault: int) -> dict[str, tuple[str, ...]]:
+        """Of releases, hosts and routes each, the oldest first."""
+        sql = (
+            "SELECT name, value FROM fault_value WHERE fault = ? AND name IN ('release', 'host', 'route')"
+            " ORDER BY first_seen"
+        )
+        found: dict[str, list[str]] = {"release": [], "host": [], "route": []}
+        for name, value in self._db.rows(sql, (fault,)):
+            if len(found[name]) < values_max:
+                found[name].append(value)
+        return {name: tuple(values) for name, values in found.items()}
 
     def _others(self, project: str, fault: int, at: float) -> tuple[str, ...]:
         sql = (
@@ -94,6 +107,11 @@ class Past:
             " ORDER BY last_seen DESC LIMIT 5"
         )
         return tuple(row[0] for row in self._db.rows(sql, (project, at - near_s, at + near_s, fault)))
+
+
+_NEWEST_RELEASE = (
+    "SELECT value FROM project_value WHERE project = ? AND name = 'release' ORDER BY first_seen DESC LIMIT 1"
+)
 
 
 def _with(before: History, event: Event) -> History:
