@@ -164,7 +164,10 @@ def _incident(answer: dict[str, Any]) -> str:
         style(plain(one["sentence"]), "bold"),
         f"incident {one['id']}, {one['state']}, opened {ago(now - one['opened_at'])} ago; "
         f"events {one['events']}, users {one['users']}",
-        *(f"  #{f['fault']} {f['events']} events, {f['cause']}: {plain(f['title'])}" for f in answer["faults"]),
+        *(
+            f"  #{f['fault']} {f['events']} event{'' if f['events'] == 1 else 's'}, {f['cause']}: {plain(f['title'])}"
+            for f in answer["faults"]
+        ),
     ]
     for name in ("routes", "hosts", "releases", "environments"):
         if answer[name]:

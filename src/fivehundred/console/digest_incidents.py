@@ -70,7 +70,10 @@ def sentence(desk: Incidents, incident: Incident) -> str:
     heaviest = desk.heaviest(incident.id)
     amounts = [_count(incident.events, "event")]
     amounts += [_count(reach[n], n) for n in ("route", "user", "host") if reach.get(n, 0) > (n == "host")]
-    most = f", most of them {heaviest.title}" if heaviest and len(incident.faults) > 1 else ""
+    most = ""
+    if heaviest and len(incident.faults) > 1:
+        share = "most of them" if 2 * heaviest.events > incident.events else "first of all"
+        most = f", {share} {heaviest.title}"
     return f"{_what(incident)}: {', '.join(amounts)}{most}."
 
 
