@@ -18,10 +18,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from digest import _records
+from bench.digest import _records
 from tests.console.running import RunningConsole
 
 from fivehundred.console.config import Layout
