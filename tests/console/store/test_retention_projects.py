@@ -10,6 +10,7 @@ import pytest
 
 from fivehundred import limits
 from fivehundred.console.store.base import Digested, FaultQuery, NotFound, Retention, Store
+from fivehundred.console.store.retention_projects import ProjectKeeper
 from fivehundred.console.store.retention_rules import ProjectRetention, RetentionRules
 from fivehundred.console.store.triage import TriageRefused
 
@@ -139,3 +140,23 @@ def test_a_bound_that_is_none_is_refused_and_the_old_one_stands(store: Store, ru
     assert RetentionRules(store.database).of("1") == ProjectRetention(days=30)
     keep(store, "1")
     assert RetentionRules(store.database).all() == {}
+
+
+def test_a_project_that_stays_at_its_bound_is_not_looked_through_each_time(
+    store: Store, write: Write, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    whole = ProjectKeeper._floor_for
+
+    def watched(keeper: ProjectKeeper, project: str, rule: ProjectRetention) -> int:
+        looked.append(project)
+        return whole(keeper, project, rule)
+
+    monkeypatch.setattr(ProjectKeeper, "_floor_for", watched)
+    keep(store, "1", events=20)
+    for batch in range(12):
+        write(*(make(f"k{n % 3}") for n in range(15)))
+        while store.retain(Retention(), now=now + 10.0 * batch, busy=True):
+            pass
+        assert store.database.number("SELECT count(*) FROM event") == (15 if batch == 0 else 20)
+    assert 1 <= len(looked) <= 4

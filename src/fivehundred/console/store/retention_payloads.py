@@ -16,6 +16,7 @@ class Payloads:
     def __init__(self, db: Database, bodies: Bodies) -> None:
         self._db = db
         self._bodies = bodies
+        self.gone: dict[str, tuple[int, int]] = {}  # project -> payloads and bytes deleted since somebody asked
         self._looked_at = 0  # the last file of this round that was looked at for holes
 
     def stays(self, event: int, fault: int, floor: int) -> bool:
@@ -28,8 +29,10 @@ class Payloads:
     def delete(self, events: list[int]) -> None:
         """That they were counted stays known. Within a transaction."""
         for event in events:
-            sql = "DELETE FROM event WHERE id = ? RETURNING event_id, project"
-            for event_id, project in self._db.rows(sql, (event,)):
+            sql = "DELETE FROM event WHERE id = ? RETURNING event_id, project, length"
+            for event_id, project, length in self._db.rows(sql, (event,)):
+                count, size = self.gone.get(project, (0, 0))
+                self.gone[project] = count + 1, size + length
                 self._db.execute("UPDATE seen SET event = NULL WHERE event_id = ? AND project = ?", (event_id, project))
         if events:
             self._db.changed()
