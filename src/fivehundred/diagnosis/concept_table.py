@@ -17,6 +17,7 @@ class Concept:
     rule: str  # the rule that it speaks for
     store: str = ""  # the one where the other side is a data store; empty: the same
     names: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()  # in small letters: without one of these in the message, no text can fit
     texts: tuple[str, ...] = ()
 
 
@@ -44,6 +45,11 @@ concepts: Final = (
             r"\bmemory (?:limit|exceed|exhaust)",
             r"\boom\b",
         ),
+        near=(
+            "memory",
+            "oom",
+            "alloc",
+        ),
         texts=(
             r"\bout of memory\b",
             r"\boom when\b",
@@ -61,6 +67,7 @@ concepts: Final = (
             r"file descriptor",
             r"\bemfile\b",
         ),
+        near=("open files",),
         texts=(r"too many open files",),
     ),
     Concept(
@@ -70,6 +77,11 @@ concepts: Final = (
         names=(
             r"(?:disk|storage|volume|device) (?:full|quota)",
             r"no space",
+        ),
+        near=(
+            "space",
+            "full",
+            "quota",
         ),
         texts=(
             r"no space left",
@@ -81,6 +93,10 @@ concepts: Final = (
     Concept(
         "threads or processes that cannot be started",
         "overload.threads",
+        near=(
+            "thread",
+            "process",
+        ),
         texts=(rf"{_cannot} (?:start|create|spawn)(?: new| native| a| another){{0,2}} (?:thread|process)",),
     ),
     Concept(
@@ -92,6 +108,7 @@ concepts: Final = (
             r"broken circuit",
             r"call not permitted",
         ),
+        near=("circuit",),
         texts=(r"circuit(?: ?breaker)?\b.{0,60}\bopen\b",),
     ),
     Concept(
@@ -103,6 +120,11 @@ concepts: Final = (
             r"bulkhead",
             r"backpressure",
             r"queue overflow",
+        ),
+        near=(
+            "queue",
+            "rejected",
+            "buffer",
         ),
         texts=(
             r"\bqueue\b.{0,20}\b(?:is )?full\b",
@@ -121,6 +143,10 @@ concepts: Final = (
             r"checkout timeout",
             r"no (?:free|idle) connection",
         ),
+        near=(
+            "pool",
+            "connection",
+        ),
         texts=(
             r"(?:timed? ?out|timeout|waiting|exhausted|exceeded|no free|all).{0,60}\b(?:connection )?pool\b",
             r"\b(?:connection )?pool\b.{0,60}(?:timed? ?out|timeout|exhausted|is full|limit reached)",
@@ -136,6 +162,11 @@ concepts: Final = (
         names=(
             r"too many (?:connection|client|session)",
             r"connection limit",
+        ),
+        near=(
+            "too many",
+            "limit",
+            "clients",
         ),
         texts=(
             r"too many (?:\w+ )?(?:connections|clients|sessions)",
@@ -161,6 +192,17 @@ concepts: Final = (
             r"limit exceeded",
             r"request limit",
         ),
+        near=(
+            "rate",
+            "too many",
+            "throttl",
+            "quota",
+            "limit",
+            "busy",
+            "overload",
+            "unable",
+            "again",
+        ),
         texts=(
             r"rate.?limit(?:ed| has been| was)? ?(?:exceeded|reached|hit)?",
             r"too many requests",
@@ -182,6 +224,12 @@ concepts: Final = (
             r"write conflict",
             r"transaction (?:abort|conflict)",
         ),
+        near=(
+            "deadlock",
+            "serializ",
+            "lock wait",
+            "conflict",
+        ),
         texts=(
             r"\bdeadlock(?:ed)?\b",
             r"could not serialize",
@@ -199,6 +247,13 @@ concepts: Final = (
             r"version conflict",
             r"concurren(?:t|cy) (?:modif|update|exception|error)",
         ),
+        near=(
+            "updated",
+            "modified",
+            "changed",
+            "deleted",
+            "conflict",
+        ),
         texts=(
             r"(?:updated|modified|changed|deleted)(?: or \w+)? (?:by (?:another|someone)|outside|concurrently|since )",
             r"version conflict",
@@ -212,6 +267,17 @@ concepts: Final = (
             rf"(?:undefined|unknown|no such|missing|invalid|bad) {_part_of_a_store}",
             r"pending migration",
             r"migrations? (?:pending|missing|required)",
+        ),
+        near=(
+            "exist",
+            "unknown",
+            "no such",
+            "undefined",
+            "invalid",
+            "migration",
+            " is not up",
+            "out of date",
+            "behind",
         ),
         texts=(
             rf"\b{_part_of_a_store}s? {_quoted} (?:does not|doesn\\?'t|did not) exist",
@@ -230,6 +296,10 @@ concepts: Final = (
             r"not unique",
             r"already exists",
         ),
+        near=(
+            "duplicate",
+            "unique",
+        ),
         texts=(
             r"duplicate (?:key|entry)",
             r"unique constraint",
@@ -244,6 +314,7 @@ concepts: Final = (
             r"foreign key",
             r"referential",
         ),
+        near=("foreign",),
         texts=(r"foreign key constraint",),
     ),
     Concept(
@@ -252,6 +323,13 @@ concepts: Final = (
         names=(
             r"(?:no such|unknown|missing|invalid) (?:bucket|queue|topic|exchange|container|database|stream|broker)",
             r"(?:bucket|queue|topic|exchange|container|database|stream|secret) (?:not found|does not exist|missing)",
+        ),
+        near=(
+            "exist",
+            "found",
+            "no such",
+            "unknown",
+            "bucket",
         ),
         texts=(
             rf"(?:bucket|queue|topic|exchange|stream|database) (?:{_quoted} )?(?:does not exist|(?:was )?not found)",
@@ -266,6 +344,11 @@ concepts: Final = (
             r"env(?:ironment)?(?: variable)? (?:not found|missing|unset|not set|undefined)",
             r"(?:missing|no such) env",
         ),
+        near=(
+            "environment",
+            "set",
+            "required",
+        ),
         texts=(
             r"environment variables?:? .{0,80}(?:not |missing|required|unset)",
             r"(?:missing|set the|no|not|undefined|required) .{0,60}environment variable",
@@ -277,6 +360,13 @@ concepts: Final = (
         "a package or driver that is not installed",
         "misconfiguration.module",
         names=(r"(?:package|module|driver|extension|plugin|adapter) (?:not found|missing|not installed)",),
+        near=(
+            "driver",
+            "module",
+            "package",
+            "extension",
+            "plugin",
+        ),
         texts=(
             r"(?:unknown|no suitable|missing|could ?n[o']t (?:find|load)) (?:\w+ )?(?:driver|module|package|extension)",
             r"(?:driver|package|extension|plugin) .{0,60}(?:is not installed|not found|could not be (?:found|loaded))",
@@ -289,6 +379,12 @@ concepts: Final = (
             r"(?:template|view|partial|layout) (?:not found|missing|does not exist|lookup|loader? error)",
             r"(?:missing|unknown|no such) (?:template|view|partial|layout)",
             r"loader error",
+        ),
+        near=(
+            "template",
+            "view",
+            "partial",
+            "layout",
         ),
         texts=(
             r"(?:missing|no|unable to find|could ?n[o']t find|cannot find) (?:the )?(?:template|view|partial|layout)\b",
@@ -303,6 +399,15 @@ concepts: Final = (
             r"file not found",
             r"(?:executable|binary|program|command|tool|exec|browser|driver) (?:not found|missing)",
             r"not installed",
+        ),
+        near=(
+            "installed",
+            "path",
+            "command not",
+            "executable",
+            "find",
+            "locate",
+            "load",
         ),
         texts=(
             r"is not installed",
@@ -321,6 +426,12 @@ concepts: Final = (
             r"bad host key",
             r"certificate pin",
             r"peer not (?:verified|trusted)",
+        ),
+        near=(
+            "host key",
+            "identification",
+            "trusted",
+            "pinned",
         ),
         texts=(
             r"host key",
@@ -349,6 +460,19 @@ concepts: Final = (
             r"token expired",
             r"signature does not match",
         ),
+        near=(
+            "auth",
+            "access",
+            "login",
+            "credential",
+            "api",
+            "password",
+            "token",
+            "secret",
+            "denied",
+            "lacks",
+            "allowed",
+        ),
         texts=(
             r"authenti\w+ (?:failed|failure|error|required|unsuccessful)",
             r"access (?:was |is )?(?:denied|refused)",
@@ -366,6 +490,7 @@ concepts: Final = (
         "a signature that is not ours",
         "security.forged_token",
         names=(r"(?:invalid|bad) signature", r"signature (?:invalid|mismatch|verification)"),
+        near=("signature",),
         texts=(
             r"(?:invalid|bad|wrong) signature\b",
             r"signature (?:is |was )?(?:invalid|verification failed|mismatch|does not match)",
@@ -389,6 +514,22 @@ concepts: Final = (
             r"dependency (?:resolution|injection)",
             r"service not found",
             r"unresolved dependency",
+        ),
+        near=(
+            "config",
+            "initiali",
+            "resolve",
+            "qualifying",
+            "provider",
+            "binding",
+            "service for",
+            "setting",
+            "property",
+            "option",
+            "must",
+            "key",
+            "secret",
+            "token",
         ),
         texts=(
             r"(?:is|are|was|been|has) (?:not|n't) (?:been )?(?:properly )?(?:configured|initiali[sz]ed)",
@@ -414,6 +555,11 @@ concepts: Final = (
             r"deadline exceeded",
             r"selection timeout",
         ),
+        near=(
+            "time",
+            "deadline",
+            "did not",
+        ),
         texts=(
             rf"{_talk}.{{0,80}}(?:timed? ?out|timeout|deadline exceeded)",
             rf"(?:timed? ?out|timeout)\b.{{0,60}}(?:{_talk}|waiting|elapsing|exceeded)",
@@ -432,6 +578,18 @@ concepts: Final = (
             r"protocol error",
             r"unexpected eof",
         ),
+        near=(
+            "lost",
+            "closed",
+            "reset",
+            "aborted",
+            "dropped",
+            "terminated",
+            "gone",
+            "broken pipe",
+            "unexpected",
+            "disconnect",
+        ),
         texts=(
             rf"{_way}.{{0,30}}(?:lost|closed|reset|aborted|dropped|terminated)\b",
             r"gone away",
@@ -446,6 +604,11 @@ concepts: Final = (
         "two sides that do not agree on TLS",
         "misconfiguration.tls",
         names=(r"\b(?:tls|ssl)\b",),
+        near=(
+            "tls",
+            "ssl",
+            "handshake",
+        ),
         texts=(
             r"\b(?:tls|ssl)\b.{0,60}(?:handshake|record|version|message|alert|protocol)",
             r"handshake (?:failed|failure|error)",
@@ -466,6 +629,19 @@ concepts: Final = (
             r"bad connection",
             r"max(?:imum)? retries",
             r"initiali[sz]ation error",
+        ),
+        near=(
+            "connect",
+            "reach",
+            "bootstrap",
+            "establish",
+            "contact",
+            "available",
+            "down",
+            "transport",
+            "timed out",
+            "link",
+            "retries",
         ),
         texts=(
             rf"{_cannot} (?:connect|reach|bootstrap|establish|contact)",
@@ -490,6 +666,11 @@ concepts: Final = (
             r"\btimed out\b",
             r"time limit",
             r"deadline",
+        ),
+        near=(
+            "time",
+            "deadline",
+            "too long",
         ),
         texts=(
             r"timed? ?out\b",

@@ -56,8 +56,10 @@ def _of_one(one: Raised, case: Case) -> Iterator[tuple[str, Fact]]:
     text = one.text[: limits.concept_text_chars_max]
     named = _named(one.type if one.type not in _nameless else f"{one.classes[0][0].rpartition('.')[2]} {one.type}")
     coded = frozenset(number for word in _codes(one.text) for number in _named(word)[:1])
+    small = text.lower()
     for number, concept in enumerate(concepts):
-        by_name, by_text = number in named, number in coded or (bool(text) and _texts[number](text) is not None)
+        by_name = number in named
+        by_text = number in coded or (any(w in small for w in concept.near) and _texts[number](text) is not None)
         if by_name or by_text:
             rule = concept.store if concept.store and case.peer == "database" else concept.rule
             if rule == "database.timeout" and _in_pool(one):
