@@ -47,3 +47,22 @@ def test_a_second_sdk_is_named() -> None:
         assert any("sentry_sdk" in one.what for one in found([], {}))
     finally:
         sentry_sdk.get_global_scope().set_client(None)
+
+
+def test_each_framework_is_looked_at_when_it_is_guarded() -> None:
+    from aiohttp import web
+    from litestar import Litestar
+    from litestar.logging import LoggingConfig
+    from tornado.web import Application
+
+    from fivehundred import Guard
+    from fivehundred.guard import doctor
+
+    doctor._said.clear()
+    guard = Guard("")
+    guard.aiohttp(web.Application())
+    guard.tornado(Application())
+    guard.litestar(Litestar([], logging_config=LoggingConfig(log_exceptions="debug", configure_root_logger=False)))
+    said = " ".join(doctor._said)
+    for what in ("aiohttp tells its version", "Tornado tells its version", "Litestar logs no exception"):
+        assert what in said

@@ -37,6 +37,7 @@ def found(argv: Sequence[str], environment: Mapping[str, str], app: object = Non
     yield from _asyncio(environment)
     yield from _servers(argv)
     yield from _litestar(app)
+    yield from _versions(app)
     yield from _twice()
 
 
@@ -113,6 +114,21 @@ def _litestar(app: object) -> Iterator[Advice]:
                 "Litestar logs no exception outside of debug mode",
                 'Litestar(logging_config=LoggingConfig(log_exceptions="always")); the Guard logs it in any case',
             )
+
+
+def _versions(app: object) -> Iterator[Advice]:
+    """Servers that are part of their framework; of a failed answer the Guard takes the version off."""
+    kind = type(app)
+    if kind.__module__.startswith("aiohttp."):
+        yield Advice(
+            "aiohttp tells its version and Python's in a Server header of every answer",
+            'Set it in a signal: app.on_response_prepare, response.headers["Server"] = "shop"',
+        )
+    if kind.__module__.startswith("tornado."):
+        yield Advice(
+            "Tornado tells its version in a Server header of every answer",
+            'Set it in set_default_headers of your handlers: self.set_header("Server", "shop")',
+        )
 
 
 def _twice() -> Iterator[Advice]:

@@ -146,11 +146,13 @@ class Guard:
     def quart(self, app: Any) -> Any:
         from fivehundred.guard.quart import install
 
+        doctor.say(app)
         return install(self, app)
 
     def litestar(self, app: Any) -> Any:
         from fivehundred.guard.litestar import install
 
+        doctor.say(app)
         return install(self, app)
 
     def falcon(self, app: Any) -> Any:
@@ -161,16 +163,19 @@ class Guard:
     def aiohttp(self, app: Any) -> Any:
         from fivehundred.guard.aiohttp import install
 
+        doctor.say(app)
         return install(self, app)
 
     def sanic(self, app: Any) -> Any:
         from fivehundred.guard.sanic import install
 
+        doctor.say(app)
         return install(self, app)
 
     def tornado(self, app: Any) -> Any:
         from fivehundred.guard.tornado import install
 
+        doctor.say(app)
         return install(self, app)
 
     def bottle(self, app: Any) -> Any:
