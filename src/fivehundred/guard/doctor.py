@@ -60,6 +60,8 @@ def _django_debug(conf: Any) -> object:
 
 def _stored(app: object, name: str) -> object:
     """Flask keeps ``debug`` in its config, Starlette and its children as an attribute."""
+    if type(app).__module__.startswith("aiohttp."):
+        return False  # it has none any more, and warns whoever asks
     config = getattr(app, "config", None)
     return config.get(name.upper()) if isinstance(config, dict) else getattr(app, name, False)
 
