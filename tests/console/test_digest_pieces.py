@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fivehundred import limits
@@ -62,7 +62,11 @@ def plainly(wire: dict[str, Any]) -> Event:
     return parse(wire, received_at=1.8e9)
 
 
+failed = {"type": "E", "value": "", "stacktrace": {"frames": [{"function": "f"}]}}
+
+
 @given(event=events)
+@example(event={"event_id": "ab" * 16, "timestamp": 1.79e9, "exception": {"values": [failed, None]}})
 @settings(max_examples=150, deadline=None)
 def test_pieces_make_the_same_event_and_payload(event: dict[str, Any]) -> None:
     reader, image = Reader(), json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()

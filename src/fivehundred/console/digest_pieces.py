@@ -44,8 +44,9 @@ class Pieces:
     extra: _Known | None
 
     def put(self, event: Event) -> None:
-        """Gives the event what was left out; the parser keeps the newest exceptions."""
-        for x, stack in zip(reversed(event.exceptions), reversed(self.stacks), strict=False):
+        """Gives the event what was left out; the parser keeps the newest exceptions, and none that is null."""
+        stacks = [stack for x, stack in zip(self._exceptions(), self.stacks, strict=True) if isinstance(x, dict)]
+        for x, stack in zip(reversed(event.exceptions), reversed(stacks), strict=False):
             x.frames = stack.frames if stack else []
         event.exceptions = Chain(event.exceptions, self.notes)
         stable = self.stable.event
@@ -66,12 +67,17 @@ class Pieces:
         for name, known in ((b"modules", self.modules), (b"extra", self.extra)):
             if known is not None:
                 parts += [b',"', name, b'":', known.image]
-        if isinstance(exception, dict):
-            values = exception.get("values")
-            rows = zip(values, self.stacks, strict=True) if isinstance(values, list) else ()
+        if exception is not None:
+            rows = zip(self._exceptions(), self.stacks, strict=True)
             images = b",".join([_exception_image(x, stack) for x, stack in rows])
             parts += [b',"exception":{"values":[', images, b"]}"]
         return b"".join((*parts, b"}"))
+
+    def _exceptions(self) -> list[Json]:
+        """As they are on the wire, nulls among them."""
+        exception = self.wire.get("exception")
+        values = exception.get("values") if isinstance(exception, dict) else None
+        return values if isinstance(values, list) else []
 
 
 def _exception_image(x: Json, stack: Stack | None) -> bytes:
