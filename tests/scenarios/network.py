@@ -466,7 +466,9 @@ def _(stage: Stage) -> None:
         return {}
 
     stage.get(track)
-    resource.setrlimit(resource.RLIMIT_AS, (900 << 20, resource.RLIM_INFINITY))
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    # what is left when the next 20 MB do not fit is enough to read a source line and start a thread
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + (609 << 20), resource.RLIM_INFINITY))
     while stage.get(track) == 200:
         continue
     seen_cache.clear()
