@@ -269,7 +269,7 @@ class Exchange(Flight):
 
     def answer(self, answer: Answer) -> Iterable[bytes]:
         if self.input is not None and "HTTP_EXPECT" not in self.environ:
-            self.input.drain(self.environ.get("CONTENT_LENGTH", ""))
+            self.input.drain(self.environ.get("CONTENT_LENGTH", ""), self.environ.get("wsgi.input_terminated") is True)
         status = f"{answer.status} {reason(answer.status)}"
         if self.tried:
             failed = Aborted()
@@ -444,9 +444,11 @@ class _Input:
             self.kept += data[:room]
         return data
 
-    def drain(self, content_length: str) -> None:
+    def drain(self, content_length: str, ends: bool) -> None:
         """Reads the rest away, within a bound: unread bytes make the kernel reset the connection, answer and all."""
         left = int(content_length) - self.count if content_length.isdecimal() else 0
+        if not content_length and ends:  # chunks, of which the server itself tells the end
+            left = limits.drain_bytes_max
         if not self.known or left > limits.drain_bytes_max:
             return
         try:
