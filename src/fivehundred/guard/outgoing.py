@@ -155,7 +155,12 @@ set_traceback: Final = BaseException.__dict__["__traceback__"].__set__
 
 
 def client_gone(exc: BaseException) -> bool:
-    return any(base.__name__ in _GONE for base in type(exc).__mro__)
+    return any(base.__name__ in _GONE or _is_webobs(base) for base in type(exc).__mro__)
+
+
+def _is_webobs(kind: type) -> bool:
+    """Of a body that ends too early; SQLAlchemy has a class of the same name for something else."""
+    return kind.__name__ == "DisconnectionError" and kind.__module__.startswith("webob")
 
 
 def ends_process(exc: BaseException) -> bool:
