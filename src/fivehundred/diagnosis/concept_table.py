@@ -40,16 +40,8 @@ concepts: Final = (
         "memory that is used up",
         "overload.memory",
         store="overload.database_memory",
-        names=(
-            r"\bout of memory",
-            r"\bmemory (?:limit|exceed|exhaust)",
-            r"\boom\b",
-        ),
-        near=(
-            "memory",
-            "oom",
-            "alloc",
-        ),
+        names=(r"\bout of memory", r"\bmemory (?:limit|exceed|exhaust)", r"\boom\b"),
+        near=("memory", "oom", "alloc"),
         texts=(
             r"\bout of memory\b",
             r"\boom when\b",
@@ -62,11 +54,7 @@ concepts: Final = (
     Concept(
         "open files that are used up",
         "overload.descriptors",
-        names=(
-            r"too many open file",
-            r"file descriptor",
-            r"\bemfile\b",
-        ),
+        names=(r"too many open file", r"file descriptor", r"\bemfile\b"),
         near=("open files",),
         texts=(r"too many open files",),
     ),
@@ -74,15 +62,8 @@ concepts: Final = (
         "a full disk",
         "overload.disk_full",
         store="database.disk_full",
-        names=(
-            r"(?:disk|storage|volume|device) (?:full|quota)",
-            r"no space",
-        ),
-        near=(
-            "space",
-            "full",
-            "quota",
-        ),
+        names=(r"(?:disk|storage|volume|device) (?:full|quota)", r"no space"),
+        near=("space", "full", "quota"),
         texts=(
             r"no space left",
             r"(?:disk|device|volume|file ?system) (?:is )?full",
@@ -93,44 +74,22 @@ concepts: Final = (
     Concept(
         "threads or processes that cannot be started",
         "overload.threads",
-        near=(
-            "thread",
-            "process",
-        ),
+        near=("thread", "process"),
         texts=(rf"{_cannot} (?:start|create|spawn)(?: new| native| a| another){{0,2}} (?:thread|process)",),
     ),
     Concept(
         "an open circuit breaker",
         "overload.breaker_open",
-        names=(
-            r"circuit (?:breaker )?(?:is )?open",
-            r"circuit breaker",
-            r"broken circuit",
-            r"call not permitted",
-        ),
+        names=(r"circuit (?:breaker )?(?:is )?open", r"circuit breaker", r"broken circuit", r"call not permitted"),
         near=("circuit",),
         texts=(r"circuit(?: ?breaker)?\b.{0,60}\bopen\b",),
     ),
     Concept(
         "a full queue",
         "overload.queue_full",
-        names=(
-            r"queue (?:is )?full",
-            r"rejected execution",
-            r"bulkhead",
-            r"backpressure",
-            r"queue overflow",
-        ),
-        near=(
-            "queue",
-            "rejected",
-            "buffer",
-        ),
-        texts=(
-            r"\bqueue\b.{0,20}\b(?:is )?full\b",
-            r"rejected from .{0,80}(?:executor|pool)",
-            r"buffer is full",
-        ),
+        names=(r"queue (?:is )?full", r"rejected execution", r"bulkhead", r"backpressure", r"queue overflow"),
+        near=("queue", "rejected", "buffer"),
+        texts=(r"\bqueue\b.{0,20}\b(?:is )?full\b", r"rejected from .{0,80}(?:executor|pool)", r"buffer is full"),
     ),
     Concept(
         "connections of a pool that are all in use",
@@ -143,10 +102,7 @@ concepts: Final = (
             r"checkout timeout",
             r"no (?:free|idle) connection",
         ),
-        near=(
-            "pool",
-            "connection",
-        ),
+        near=("pool", "connection"),
         texts=(
             r"(?:timed? ?out|timeout|waiting|exhausted|exceeded|no free|all).{0,60}\b(?:connection )?pool\b",
             r"\b(?:connection )?pool\b.{0,60}(?:timed? ?out|timeout|exhausted|is full|limit reached)",
@@ -159,15 +115,8 @@ concepts: Final = (
         "too many connections",
         "overload.upstream_busy",
         store="overload.connections",
-        names=(
-            r"too many (?:connection|client|session)",
-            r"connection limit",
-        ),
-        near=(
-            "too many",
-            "limit",
-            "clients",
-        ),
+        names=(r"too many (?:connection|client|session)", r"connection limit"),
+        near=("too many", "limit", "clients"),
         texts=(
             r"too many (?:\w+ )?(?:connections|clients|sessions)",
             r"connection limit (?:exceeded|reached)",
@@ -192,17 +141,7 @@ concepts: Final = (
             r"limit exceeded",
             r"request limit",
         ),
-        near=(
-            "rate",
-            "too many",
-            "throttl",
-            "quota",
-            "limit",
-            "busy",
-            "overload",
-            "unable",
-            "again",
-        ),
+        near=("rate", "too many", "throttl", "quota", "limit", "busy", "overload", "unable", "again"),
         texts=(
             r"rate.?limit(?:ed| has been| was)? ?(?:exceeded|reached|hit)?",
             r"too many requests",
@@ -224,12 +163,7 @@ concepts: Final = (
             r"write conflict",
             r"transaction (?:abort|conflict)",
         ),
-        near=(
-            "deadlock",
-            "serializ",
-            "lock wait",
-            "conflict",
-        ),
+        near=("deadlock", "serializ", "lock wait", "conflict"),
         texts=(
             r"\bdeadlock(?:ed)?\b",
             r"could not serialize",
@@ -247,13 +181,7 @@ concepts: Final = (
             r"version conflict",
             r"concurren(?:t|cy) (?:modif|update|exception|error)",
         ),
-        near=(
-            "updated",
-            "modified",
-            "changed",
-            "deleted",
-            "conflict",
-        ),
+        near=("updated", "modified", "changed", "deleted", "conflict"),
         texts=(
             r"(?:updated|modified|changed|deleted)(?: or \w+)? (?:by (?:another|someone)|outside|concurrently|since )",
             r"version conflict",
@@ -296,24 +224,13 @@ concepts: Final = (
             r"not unique",
             r"already exists",
         ),
-        near=(
-            "duplicate",
-            "unique",
-        ),
-        texts=(
-            r"duplicate (?:key|entry)",
-            r"unique constraint",
-            r"unique index",
-            r"violates unique",
-        ),
+        near=("duplicate", "unique"),
+        texts=(r"duplicate (?:key|entry)", r"unique constraint", r"unique index", r"violates unique"),
     ),
     Concept(
         "a broken link between rows",
         "bug.foreign_key",
-        names=(
-            r"foreign key",
-            r"referential",
-        ),
+        names=(r"foreign key", r"referential"),
         near=("foreign",),
         texts=(r"foreign key constraint",),
     ),
@@ -324,13 +241,7 @@ concepts: Final = (
             r"(?:no such|unknown|missing|invalid) (?:bucket|queue|topic|exchange|container|database|stream|broker)",
             r"(?:bucket|queue|topic|exchange|container|database|stream|secret) (?:not found|does not exist|missing)",
         ),
-        near=(
-            "exist",
-            "found",
-            "no such",
-            "unknown",
-            "bucket",
-        ),
+        near=("exist", "found", "no such", "unknown", "bucket"),
         texts=(
             rf"(?:bucket|queue|topic|exchange|stream|database) (?:{_quoted} )?(?:does not exist|(?:was )?not found)",
             r"(?:no such|unknown) (?:bucket|queue|topic|exchange|database|stream)",
@@ -344,11 +255,7 @@ concepts: Final = (
             r"env(?:ironment)?(?: variable)? (?:not found|missing|unset|not set|undefined)",
             r"(?:missing|no such) env",
         ),
-        near=(
-            "environment",
-            "set",
-            "required",
-        ),
+        near=("environment", "set", "required"),
         texts=(
             r"environment variables?:? .{0,80}(?:not |missing|required|unset)",
             r"(?:missing|set the|no|not|undefined|required) .{0,60}environment variable",
@@ -360,13 +267,7 @@ concepts: Final = (
         "a package or driver that is not installed",
         "misconfiguration.module",
         names=(r"(?:package|module|driver|extension|plugin|adapter) (?:not found|missing|not installed)",),
-        near=(
-            "driver",
-            "module",
-            "package",
-            "extension",
-            "plugin",
-        ),
+        near=("driver", "module", "package", "extension", "plugin"),
         texts=(
             r"(?:unknown|no suitable|missing|could ?n[o']t (?:find|load)) (?:\w+ )?(?:driver|module|package|extension)",
             r"(?:driver|package|extension|plugin) .{0,60}(?:is not installed|not found|could not be (?:found|loaded))",
@@ -380,12 +281,7 @@ concepts: Final = (
             r"(?:missing|unknown|no such) (?:template|view|partial|layout)",
             r"loader error",
         ),
-        near=(
-            "template",
-            "view",
-            "partial",
-            "layout",
-        ),
+        near=("template", "view", "partial", "layout"),
         texts=(
             r"(?:missing|no|unable to find|could ?n[o']t find|cannot find) (?:the )?(?:template|view|partial|layout)\b",
             r"(?:template|view|partial|layout) .{1,100}(?:not found|does not exist|is missing|might not exist)",
@@ -400,15 +296,7 @@ concepts: Final = (
             r"(?:executable|binary|program|command|tool|exec|browser|driver) (?:not found|missing)",
             r"not installed",
         ),
-        near=(
-            "installed",
-            "path",
-            "command not",
-            "executable",
-            "find",
-            "locate",
-            "load",
-        ),
+        near=("installed", "path", "command not", "executable", "find", "locate", "load"),
         texts=(
             r"is not installed",
             r"(?:not|needs to be|must be) (?:found )?(?:in|on) (?:your |the |system )?\$?path\b",
@@ -421,18 +309,8 @@ concepts: Final = (
     Concept(
         "the identity of the other side, which is not known here",
         "misconfiguration.peer_identity",
-        names=(
-            r"host key",
-            r"bad host key",
-            r"certificate pin",
-            r"peer not (?:verified|trusted)",
-        ),
-        near=(
-            "host key",
-            "identification",
-            "trusted",
-            "pinned",
-        ),
+        names=(r"host key", r"bad host key", r"certificate pin", r"peer not (?:verified|trusted)"),
+        near=("host key", "identification", "trusted", "pinned"),
         texts=(
             r"host key",
             r"remote host identification",
@@ -555,11 +433,7 @@ concepts: Final = (
             r"deadline exceeded",
             r"selection timeout",
         ),
-        near=(
-            "time",
-            "deadline",
-            "did not",
-        ),
+        near=("time", "deadline", "did not"),
         texts=(
             rf"{_talk}.{{0,80}}(?:timed? ?out|timeout|deadline exceeded)",
             rf"(?:timed? ?out|timeout)\b.{{0,60}}(?:{_talk}|waiting|elapsing|exceeded)",
@@ -604,11 +478,7 @@ concepts: Final = (
         "two sides that do not agree on TLS",
         "misconfiguration.tls",
         names=(r"\b(?:tls|ssl)\b",),
-        near=(
-            "tls",
-            "ssl",
-            "handshake",
-        ),
+        near=("tls", "ssl", "handshake"),
         texts=(
             r"\b(?:tls|ssl)\b.{0,60}(?:handshake|record|version|message|alert|protocol)",
             r"handshake (?:failed|failure|error)",
@@ -661,17 +531,8 @@ concepts: Final = (
         "a time limit that was passed",
         "overload.deadline",
         store="database.timeout",
-        names=(
-            r"\btimeout\b",
-            r"\btimed out\b",
-            r"time limit",
-            r"deadline",
-        ),
-        near=(
-            "time",
-            "deadline",
-            "too long",
-        ),
+        names=(r"\btimeout\b", r"\btimed out\b", r"time limit", r"deadline"),
+        near=("time", "deadline", "too long"),
         texts=(
             r"timed? ?out\b",
             r"timeout (?:exceeded|expired|reached)",
