@@ -148,6 +148,7 @@ class Guard:
         duplicates.mark(exc)
         setattr(request, duplicates.request_mark, True)
         answer = self.core.handle(exc, _parts(request))
+        _drain(request)
         headers = granted(answer.headers, [*(kept or ()), *_grants(request)])
         body = b"" if request.method == "HEAD" else answer.body
         return HttpResponse(body, status=answer.status, headers=dict(headers))
@@ -246,6 +247,20 @@ def _headers(response: HttpResponseBase) -> Headers:
     """As ``items()`` gives them, which asks for each by its name."""
     stored = getattr(response.headers, "_store", None)
     return list(stored.values()) if type(stored) is dict else list(response.items())
+
+
+def _drain(request: HttpRequest) -> None:
+    """Reads an unread body away, within a bound: under WSGI the kernel would reset the connection, answer and all."""
+    meta = request.META
+    if "wsgi.input" not in meta or "HTTP_EXPECT" in meta:
+        return
+    source = meta["wsgi.input"] if meta.get("wsgi.input_terminated") is True else getattr(request, "_stream", None)
+    left = limits.drain_bytes_max
+    try:
+        while source is not None and left > 0 and (data := source.read(min(left, 65536))):
+            left -= len(data)
+    except Exception:  # the client is gone, or lied about its length: there is nothing to save
+        return
 
 
 def _is_djangos(receiver: Any) -> bool:
