@@ -66,7 +66,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._heard_at = self.loop.time()
         super().data_received(data)
         if not self._begun:
-            self._cancel()
+            if self._number:
+                self._cancel()
+            if self._silence is None:  # also after empty lines, which begin no request and end uvicorn's own timer
+                self._silence = self.loop.call_later(self.timeout_keep_alive, self._silent)
         elif not self.transport.is_closing():
             self._bound(len(data))
 
@@ -151,11 +154,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(b"".join(head))
 
     def answered(self) -> None:
-        """Whoever waits behind the short way has his turn; else a sender may be silent for a while."""
+        """Whoever waits behind the short way has his turn. Silence is bounded already, by one timer a connection."""
         if self.pipeline:
             self.on_response_complete()
-        elif self._silence is None:  # uvicorn's own way, a new timer after each answer, costs a tenth of the request
-            self._silence = self.loop.call_later(self.timeout_keep_alive, self._silent)
+
+    def on_response_complete(self) -> None:
+        self._heard_at = self.loop.time()
+        super().on_response_complete()
 
     def _silent(self) -> None:
         now = self.loop.time()

@@ -198,3 +198,9 @@ def test_noise_behind_a_request_does_not_cost_its_answer(doors: BothDoors, noise
 def test_a_connection_that_falls_silent_is_closed_and_one_that_speaks_is_not(doors: BothDoors) -> None:
     assert doors.short.ask(post()).count(b"HTTP/1.1 200 ") == 1  # until it was closed
     assert doors.short.ask(*[post()] * 6, pause_s=seconds / 2).count(b"HTTP/1.1 200 ") == 6
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", post()])
+def test_empty_lines_keep_no_connection_open(doors: BothDoors, before: bytes) -> None:
+    for answer in doors.ask(before, b"\r\n", pause_s=0.1):  # fails after 10 s of waiting for the end
+        assert answer.count(b"HTTP/1.1 ") == (1 if before else 0)
