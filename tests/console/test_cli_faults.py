@@ -108,7 +108,7 @@ def test_events_are_searched_in_a_terminal_page_by_page(
     first = capsys.readouterr().out
     assert "KeyError" in first
     assert "ZeroDivisionError" not in first
-    seen, more = [], list[str]()
+    seen, more = list[str](), list[str]()
     while len(seen) < 9:
         assert cli.main(["events", "--limit", "1", *more, "--url", served[1]]) == 0
         said = capsys.readouterr().out
