@@ -21,6 +21,10 @@ pytestmark = pytest.mark.skipif(binary() is None, reason="the package nats-serve
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with Installation(tmp_path_factory.mktemp("scale"), ingests=1, digests=1) as running:
+        deadline = time.monotonic() + 30
+        while any("nobody digests" in one for one in wrong(found(running))):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)  # a node announces itself, and then tells the others
         yield running
 
 

@@ -13,6 +13,10 @@ class Spec:
     server: str
     quick: bool = False  # in every run of the suite; the others by scripts/contract
 
+    @property
+    def is_wsgi(self) -> bool:
+        return self.server in ("gunicorn", "gunicorn-gthread", "waitress", "wsgiref") or self.name == "wsgi+granian"
+
 
 apps = "tests.contract.apps"
 pairs = [

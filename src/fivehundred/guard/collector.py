@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from fivehundred import __version__, limits
 from fivehundred.envelope import Dsn
+from fivehundred.guard.imports import imports
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -51,7 +52,8 @@ class Collector:
 
     def _post(self, body: bytes) -> Outcome:
         """Raises OSError for whatever keeps the request from being answered."""
-        from http.client import HTTPException  # brings ssl: not on the import of the Guard, nor on a request
+        with imports:
+            from http.client import HTTPException  # brings ssl: not on the import of the Guard, nor on a request
 
         if self._connection is None:
             self._connection = _connect(self.dsn)
@@ -127,7 +129,8 @@ def _headers(dsn: Dsn) -> dict[str, str]:
 
 
 def _connect(dsn: Dsn) -> HTTPConnection:
-    from http.client import HTTPConnection, HTTPSConnection
+    with imports:
+        from http.client import HTTPConnection, HTTPSConnection
 
     kind = HTTPSConnection if dsn.scheme == "https" else HTTPConnection
     proxy = _proxy(dsn)
@@ -142,8 +145,9 @@ def _proxy(dsn: Dsn) -> tuple[str, int] | None:
     """The proxy that the environment names for this host (HTTPS_PROXY, NO_PROXY); never for this machine itself."""
     if dsn.host in ("localhost", "127.0.0.1", "::1"):
         return None
-    from urllib.parse import urlsplit
-    from urllib.request import getproxies, proxy_bypass
+    with imports:
+        from urllib.parse import urlsplit
+        from urllib.request import getproxies, proxy_bypass
 
     address = getproxies().get(dsn.scheme)
     if not address or proxy_bypass(dsn.host):
@@ -177,7 +181,8 @@ def _retry_after_s(header: str) -> float:
     seconds = _seconds(header)
     if seconds or not header:
         return seconds
-    from email.utils import parsedate_to_datetime
+    with imports:
+        from email.utils import parsedate_to_datetime
 
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())

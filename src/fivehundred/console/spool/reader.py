@@ -32,6 +32,7 @@ class SegmentReader:
         self._salt = b""
         self._window_at = 0
         self._window = b""
+        self._idle_polls = 0  # since a record was last met, over as many waits as there were
         self._complete = -1  # a segment that was read to its end after a newer one had been seen
 
     def read(self, offset: str, *, records_max: int, bytes_max: int) -> Sequence[tuple[str, Received]]:
@@ -50,18 +51,18 @@ class SegmentReader:
         """True as soon as a record follows ``offset``."""
         deadline = time.monotonic() + timeout_s
         seen: tuple[int, int] | None = None
-        polls = 0
         while True:
             state = self._state()
             if state != seen:
                 seen = state
                 if self._follows(offset):
+                    self._idle_polls = 0
                     return True
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            polls += 1
-            time.sleep(min(left, _POLL_S if polls < 40 else 4 * _POLL_S))
+            self._idle_polls += 1
+            time.sleep(min(left, _POLL_S if self._idle_polls < 40 else 4 * _POLL_S))
 
     def commit(self, offset: str) -> None:
         """What lies before ``offset`` is done; segments that are done to the end are deleted.

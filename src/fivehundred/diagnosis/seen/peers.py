@@ -166,6 +166,8 @@ def _same(peer: str, address: str) -> bool:
 
 
 def _ago(seconds: int) -> str:
+    if seconds < 1:
+        return "less than a second"
     if seconds < 120:
         return f"{seconds} s"
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
