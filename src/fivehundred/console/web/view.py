@@ -139,10 +139,6 @@ def event_view(stored: StoredEvent) -> EventView:
     )
 
 
-def shown_url(url: str) -> str:
-    return cut(url, limits.shown_chars_max)
-
-
 def _site(stacks: Sequence[Sequence[Frame]], fingerprint: Mapping[str, Json]) -> tuple[int, int]:
     """(exception, frame) to show open: what the fingerprint named, else the innermost application frame."""
     root, frame = fingerprint.get("root"), fingerprint.get("frame")
