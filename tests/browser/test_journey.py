@@ -56,7 +56,7 @@ def test_a_press_leads_to_a_page_that_says_why(demo: Demo, open_page: Open, labe
     link = page.get_by_role("link", name=re.compile("^Open [0-9a-f]{32} in the Console$")).first
     reference = link.inner_text().split()[1]
     expect(page.locator("article").first).to_contain_text(reference)
-    for _ in range(100):  # the event may be a moment behind the click, and a page of 404 is an error in the browser's log
+    for _ in range(100):  # the event may be a moment behind the click, and the browser logs a 404 as an error
         if page.request.get(f"{demo.console}/api/v1/events/{reference}").ok:
             break
         page.wait_for_timeout(100)
