@@ -27,7 +27,7 @@ from fivehundred.client import (
 from fivehundred.client.origin import origin
 
 reference = "ab" * 16
-quick = Policy(attempt_s=0.2, call_s=5)
+quick = Policy(attempt_s=0.1, call_s=5)
 
 
 # ---- the error ------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def _bound(server: str) -> socket.socket:
     return reserved
 
 
-def _wait(found: Pair, wait_s: float = 60.0) -> None:
+def _wait(found: Pair, wait_s: float = 15.0) -> None:
     until = time.monotonic() + wait_s
     while found.process.poll() is None and time.monotonic() < until:
         try:

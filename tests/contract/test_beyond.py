@@ -17,8 +17,10 @@ by_name = {spec.name: spec for spec in pairs}
 
 
 def test_the_start_of_an_event_stream_is_not_held(pair: Pair) -> None:
-    if by_name[pair.name].is_wsgi or pair.name.startswith("sanic"):
-        pytest.skip("n/a: held without the Guard too: nothing may be sent before the first chunk (PEP 3333), or is")
+    if by_name[pair.name].is_wsgi:
+        pytest.skip("n/a: a WSGI server may send nothing before the first chunk (PEP 3333)")
+    if pair.name == "sanic":
+        pytest.skip("n/a: Sanic sends nothing before the first chunk, without the Guard as well")
     connection = pair.connect()
     connection.send(request("GET", "/events"))
     while b"\r\n\r\n" not in connection.buffer:

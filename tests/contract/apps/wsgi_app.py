@@ -30,11 +30,8 @@ def routes(environ: Environ, start: Start) -> Iterable[bytes] | None:
     if path == "/badjson":
         start("200 OK", plain)
         return [json.dumps(object()).encode()]
-    if path == "/badheader":
-        start("200 OK", [*plain, ("X-Name", "a\r\nSet-Cookie: forged=1")])
-        return [b"never"]
-    if path == "/nul":
-        start("200 OK", [*plain, ("X-Name", "a\0b")])
+    if path in ("/badheader", "/nul"):
+        start("200 OK", [*plain, ("X-Name", "a\0b" if path == "/nul" else "a\r\nSet-Cookie: forged=1")])
         return [b"never"]
     if path == "/sets":
         start("200 OK", [*plain, *failures.sets_headers.items(), ("Set-Cookie", "a=b")])

@@ -42,46 +42,47 @@ def document(public_url: str) -> dict[str, Any]:
         },
         "servers": [{"url": f"{public_url}/api/v1"}],
         "paths": _paths(),
-        "components": {
-            "schemas": _extended(
-                schema.components(
-                    shapes.FaultList,
-                    shapes.FaultAnswer,
-                    shapes.EventList,
-                    shapes.EventAnswer,
-                    shapes.ProjectList,
-                    shapes.StatsAnswer,
-                    incidents.IncidentList,
-                    incidents.IncidentAnswer,
-                    incidents.IncidentChange,
-                    quotas.QuotaAnswer,
-                    shapes.StateChange,
-                    shapes.ManyStates,
-                    shapes.Changed,
-                    shapes.Problem,
-                    quotas.QuotaChange,
-                    *triage.shown,
-                    *choices.shown,
-                    *context.shown,
-                    *people.shown,
-                    *alerts.shown,
-                    *issues.shown,
-                    *project_rules.shown,
-                    *events.shown,
-                    sent=(
-                        quotas.QuotaChange,
-                        *triage.sent,
-                        *choices.sent,
-                        *context.sent,
-                        *people.sent,
-                        *alerts.sent,
-                        *issues.sent,
-                        *project_rules.sent,
-                    ),
-                )
-            )
-        },
+        "components": {"schemas": _extended(_schemas())},
     }
+
+
+def _schemas() -> dict[str, Any]:
+    """What is answered, and after ``sent`` what is taken."""
+    return schema.components(
+        shapes.FaultList,
+        shapes.FaultAnswer,
+        shapes.EventList,
+        shapes.EventAnswer,
+        shapes.ProjectList,
+        shapes.StatsAnswer,
+        incidents.IncidentList,
+        incidents.IncidentAnswer,
+        incidents.IncidentChange,
+        quotas.QuotaAnswer,
+        shapes.StateChange,
+        shapes.ManyStates,
+        shapes.Changed,
+        shapes.Problem,
+        quotas.QuotaChange,
+        *triage.shown,
+        *choices.shown,
+        *context.shown,
+        *people.shown,
+        *alerts.shown,
+        *issues.shown,
+        *project_rules.shown,
+        *events.shown,
+        sent=(
+            quotas.QuotaChange,
+            *triage.sent,
+            *choices.sent,
+            *context.sent,
+            *people.sent,
+            *alerts.sent,
+            *issues.sent,
+            *project_rules.sent,
+        ),
+    )
 
 
 def _extended(schemas: dict[str, Any]) -> dict[str, Any]:
