@@ -242,6 +242,9 @@ def test_a_full_spool_refuses_and_the_drop_is_counted(tmp_path: Path, monkeypatc
     shipper = ship.Shipper(Dsn.parse("http://k@127.0.0.1:9/1"), tmp_path)
     stored = [shipper.put(b"x" * 1_000) for _ in range(20)]
     assert stored.count(True) == 9
+    deadline = time.monotonic() + 5
+    while sum(shipper.dropped.values()) < 11 and time.monotonic() < deadline:
+        time.sleep(0.01)  # the thread takes the count along with what it tries to send, and puts it back
     assert shipper.dropped == {"cache_overflow": 11}
     shipper.close()
 
